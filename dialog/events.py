@@ -1,0 +1,160 @@
+"""What the core tells its application, as frozen dataclasses.
+
+Every body is opaque bytes; `dialog` never reads one. It says what a body *is* by where it stood (RFC
+3261 section 13.2.1, RFC 6337): an offer, an answer, or a preview (the body of an unreliable 18x, which
+binds nobody). `early_dialog` is the remote tag of the dialog a message belongs to, so that the branches
+of a forked call are told apart.
+
+The order in which a call's events come:
+
+    caller   Trying?  Progress*  (SessionPreview)*  SessionAnswer  CallAnswered  CallConfirmed
+             late offer:                            SessionOffer   CallAnswered  (answer_offer)  CallConfirmed
+    callee   IncomingCall  SessionOffer?  (accept)  CallAnswered  SessionAnswer?  CallConfirmed
+    both     (SessionOffer | OfferWanted | SessionAnswer | ModifyAccepted | ModifyFailed | InfoReceived)*
+             and once, last: CallFailed (never answered), CallCancelled (callee), or CallEnded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from dialog.message import Request, Response
+    from dialog.usage.invite import InviteUsage
+
+FailureCause = Literal["rejected", "timeout", "transport", "cancelled", "no_ack"]
+EndedBy = Literal["remote", "local", "timeout", "transport"]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEvent:
+    """An event of one call; `usage` is the call."""
+
+    usage: InviteUsage
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall(UsageEvent):
+    """A new INVITE. A SessionOffer follows when it carries an offer; none follows for a late offer."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Trying(UsageEvent):
+    """100 came: the next hop has our INVITE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(UsageEvent):
+    """A provisional response other than 100."""
+
+    status: int
+    reason: str
+    early_dialog: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOffer(UsageEvent):
+    """The peer's offer; `usage.accept`, `usage.answer_offer` or `usage.reject_offer` is the reply."""
+
+    body: bytes
+    content_type: str = "application/sdp"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionAnswer(UsageEvent):
+    """The peer's answer to our offer, once per offer.
+
+    `repeated`: the same bytes already came as the SessionPreview of this early dialog.
+    """
+
+    body: bytes
+    early_dialog: str = ""
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPreview(UsageEvent):
+    """A session description in an unreliable 18x: good for early media, binding nobody (RFC 6337 3.1.1)."""
+
+    body: bytes
+    early_dialog: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferWanted(UsageEvent):
+    """A re-INVITE without a body: `usage.answer_offer(body)` puts our offer into the 200."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered(UsageEvent):
+    """Caller: a 2xx came. Callee: our 2xx has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallConfirmed(UsageEvent):
+    """Caller: our ACK has left. Callee: the ACK came. From here re-INVITEs may be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed(UsageEvent):
+    """The call was never established. `response` is the final response, when there was one.
+
+    Causes: "rejected" (by a final response), "timeout" (none came), "transport" (could not be sent),
+    "cancelled" (we cancelled it), "no_ack" (callee: our 2xx was never acknowledged).
+    """
+
+    status: int
+    reason: str
+    cause: FailureCause
+    response: Response | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallCancelled(UsageEvent):
+    """Callee: the caller gave up before we answered. `reason` is the CANCEL's Reason header, or ''."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(UsageEvent):
+    """An established call is over. `reason` is the Reason header of the BYE, or our own words."""
+
+    by: EndedBy
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyAccepted(UsageEvent):
+    """Our re-INVITE was accepted and acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyFailed(UsageEvent):
+    """Our re-INVITE was refused; the session is as it was before it."""
+
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InfoReceived(UsageEvent):
+    """An INFO in the call's dialog (already answered 200)."""
+
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsAnswered:
+    """The outcome of `options(target)`; `response` is None when nobody answered."""
+
+    target: str
+    response: Response | None
+
+
+Event = UsageEvent | OptionsAnswered
+"""Everything `Core.take_events()` can give."""
