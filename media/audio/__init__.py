@@ -1,0 +1,1 @@
+"""Audio between codecs, application, files and devices: sources, sinks, queues, tones, concealment."""

@@ -1,0 +1,1 @@
+"""DTMF: digits as RTP events (`telephone_event`)."""
