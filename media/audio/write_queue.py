@@ -89,18 +89,24 @@ class WriteQueue:
         """The next `n` samples; the last ones before an empty queue are filled up with silence."""
         position = self._position
         self._position = position + n
-        if not self._pending:
-            return None if self.idle == "none" else AudioFrame(self._zeros(n), self.sample_rate_hz, position)
-        with self._lock:
-            # clear() may have come first: then what is left, nothing, is sent as silence
-            available = min(n, self._pending)
-            samples = self._take(available) if available else self._zeros(n)
-            self._pending -= available
-            self._sent += available
-            self._last_sent_position = self._position
-            waiting = self._take_waiting() if not self._pending else ()
-        if available < n and available:
-            samples = np.concatenate((samples, self._zeros(n - available)))
+        samples: Samples | None = None
+        waiting: list[Callable[[], None]] = []
+        if self._pending:
+            with self._lock:
+                available = min(n, self._pending)
+                if available:  # else clear() was quicker
+                    samples = self._take(available)
+                    self._pending -= available
+                    self._sent += available
+                    self._last_sent_position = position + n
+                    if not self._pending and self._drained:
+                        waiting = self._take_waiting()
+        if samples is None:
+            if self.idle == "none":
+                return None
+            samples = self._zeros(n)
+        elif len(samples) < n:
+            samples = np.concatenate((samples, self._zeros(n - len(samples))))
         for callback in waiting:
             callback()
         return AudioFrame(samples, self.sample_rate_hz, position)

@@ -20,13 +20,13 @@ _BIT_RATE = 64000
 
 def _library_state() -> Any:
     try:
-        import G722 as library
+        import G722
     except ImportError as error:
         raise CodecError(
             f"G.722 needs the package G722, which cannot be loaded ({error}); "
             "install it with `pip install G722` or leave G722 out of the codecs"
         ) from error
-    return library.G722(_SAMPLE_RATE_HZ, _BIT_RATE)
+    return G722.G722(_SAMPLE_RATE_HZ, _BIT_RATE)
 
 
 class G722Encoder:
