@@ -1,0 +1,160 @@
+"""baresip as a peer: a headless configuration, a sound to play, the recording of what it heard."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from .parties import Party, free_port
+from .process import PeerProcess, PeerTimeout
+from .sound import RATE_HZ, Samples, read_wav, write_wav
+
+PROGRAM = "baresip"
+MODULE_FOLDERS = ("/usr/lib/baresip/modules", "/usr/lib64/baresip/modules", "/usr/local/lib/baresip/modules")
+
+
+def module_folder() -> Path | None:
+    """Where this machine keeps baresip's modules."""
+    return next((Path(f) for f in MODULE_FOLDERS if (Path(f) / "g711.so").exists()), None)
+
+
+def available() -> bool:
+    """Both the program and its modules are installed."""
+    return shutil.which(PROGRAM) is not None and module_folder() is not None
+
+
+class Control:
+    """A connection to baresip's ctrl_tcp module: JSON in netstrings, responses and events mixed."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._socket = socket.create_connection(address, 5)
+        self._buffer = b""
+        self.events: list[dict[str, object]] = []
+        """The events read so far (while waiting for something)."""
+
+    def command(self, name: str, parameters: str = "") -> dict[str, object]:
+        """Run a command; gives its response."""
+        text = json.dumps({"command": name, "params": parameters, "token": name}).encode()
+        self._socket.sendall(b"%d:%s," % (len(text), text))
+        while True:
+            message = self._read(5)
+            if message.get("response"):
+                return message
+            self.events.append(message)
+
+    def wait_for(self, kind: str, count: int = 1, timeout_s: float = 10) -> list[dict[str, object]]:
+        """Read events until `count` of type `kind` have come; gives those."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            found = [e for e in self.events if e.get("type") == kind]
+            if len(found) >= count:
+                return found
+            self.events.append(self._read(max(0.01, deadline - time.monotonic())))
+
+    def _read(self, timeout_s: float) -> dict[str, object]:
+        self._socket.settimeout(timeout_s)
+        while True:
+            size, colon, rest = self._buffer.partition(b":")
+            if colon and len(rest) > int(size):
+                self._buffer = rest[int(size) + 1 :]
+                message: dict[str, object] = json.loads(rest[: int(size)])
+                return message
+            try:
+                data = self._socket.recv(65536)
+            except TimeoutError:
+                raise PeerTimeout(f"baresip sent no more events; so far {self.events}") from None
+            if not data:
+                raise PeerTimeout(f"baresip closed its control connection; events so far {self.events}")
+            self._buffer += data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+
+class Baresip(PeerProcess):
+    """baresip, started at once; it answers every call, or calls `dial`.
+
+    `sound` is what it plays, from the beginning of the call, once; `heard()` is what came from the other
+    party. It ends by itself after `seconds`.
+    """
+
+    def __init__(
+        self,
+        party: Party,
+        folder: Path,
+        sound: Samples,
+        *,
+        rate_hz: int = RATE_HZ,
+        codecs: Sequence[str] = ("g711",),
+        dial: str | None = None,
+        seconds: int = 20,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.recordings = folder
+        write_wav(folder / "play.wav", sound, rate_hz)
+        self._control = party.host, free_port(party.host, socket.SOCK_STREAM)
+        modules = [*codecs, "aufile", "ausine", "aubridge", "sndfile"]
+        settings = [
+            "poll_method epoll",
+            f"sip_listen {party.bind}",
+            f"net_interface {party.host}",
+            "call_max_calls 64",
+            f"audio_source aufile,{folder / 'play.wav'}",
+            "audio_player aubridge,nil",
+            "audio_alert ausine,400",
+            f"ausrc_srate {rate_hz}",
+            f"auplay_srate {rate_hz}",
+            "ausrc_channels 1",
+            "auplay_channels 1",
+            "audio_buffer 20-160",
+            "jitter_buffer_delay 5-10",
+            "rtp_ports 17100-19000",
+            "rtcp_mux no",
+            f"module_path {module_folder()}",
+            *(f"module {name}.so" for name in modules),
+            f"snd_path {folder}",
+            "module_tmp uuid.so",
+            "module_tmp account.so",
+            "module_app menu.so",
+            "module_app ctrl_tcp.so",
+            f"ctrl_tcp_listen {party.host}:{self._control[1]}",
+            "ringback_disabled yes",
+        ]
+        (folder / "config").write_text("\n".join(settings) + "\n")
+        mode = "manual" if dial else "auto"
+        (folder / "accounts").write_text(f"<{party.uri('bob')}>;regint=0;answermode={mode}\n")
+        (folder / "contacts").write_text("")
+        command = [PROGRAM, "-f", str(folder), "-t", str(seconds)]
+        if dial:
+            command += ["-e", f"/dial {dial}"]
+        super().__init__("baresip", command, folder)
+
+    def wait_ready(self) -> None:
+        """Return when it listens."""
+        self.wait_for("baresip is ready")
+
+    def command(self, name: str, parameters: str = "") -> dict[str, object]:
+        """Run a menu command ("sndcode", "hangup", "hold", ...) and give its response."""
+        with self.control() as control:
+            return control.command(name, parameters)
+
+    def control(self) -> Control:
+        """A control connection: commands, and the events from now on."""
+        return Control(self._control)
+
+    def heard(self) -> Samples:
+        """What the other party's sound was, decoded; all calls' recordings one after another."""
+        files = sorted(self.recordings.glob("dump-*-dec.wav"))
+        assert files, f"baresip recorded nothing\n{self.output()[-2000:]}"
+        return max((read_wav(f) for f in files), key=len)
