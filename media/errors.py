@@ -18,6 +18,7 @@
     ├── CodecError          a payload that cannot be decoded, samples that cannot be encoded
     ├── BadPacket           not an RTP or RTCP packet
     ├── BadAudio            bytes that are no whole number of samples, a file of the wrong kind
+    ├── BadDigits           a key no telephone has, or a length no key is pressed
     └── BufferFull          the write queue holds its 30 seconds
 
 Each message is a sentence that names the thing at fault and what to change; the parts of it are
@@ -174,6 +175,10 @@ class BadPacket(MediaError, ValueError):
 
 class BadAudio(MediaError, ValueError):
     """Audio data that cannot be used: half a sample, the wrong kind of file, the wrong rate."""
+
+
+class BadDigits(MediaError, ValueError):
+    """Not DTMF: a character that is no key, or an impossible duration."""
 
 
 class BufferFull(MediaError):
