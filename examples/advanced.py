@@ -1,0 +1,240 @@
+"""Example 3: several calls at once, codecs, errors, events with times, sound and DTMF, live figures.
+
+Each section is one function and can be read alone.
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from examples.kit import ExampleFailed, _, address_text, example, ngettext, rule, say, short, wait_until
+from media import (
+    ManagerConfig,
+    MediaError,
+    MediaManager,
+    MediaSession,
+    PortRange,
+    SessionConstraints,
+    SessionEvent,
+)
+
+CONFIG = ManagerConfig(
+    default_local_ip="127.0.0.1",
+    rtp_port_range=PortRange(12000, 12200),
+    default_audio_codecs=("PCMU", "PCMA", "G722"),
+)
+DIGITS = "123"
+Pair = tuple[MediaSession, MediaSession]
+
+
+@example(3, "🚀", "An advanced example with several sessions")
+def advanced() -> None:
+    """Run the demonstration, section by section."""
+    say("🚀 Starting the advanced Media Manager demonstration")
+    rule(51)
+    say()
+    say("📦 Creating a Media Manager with an extended configuration...")
+    with MediaManager(CONFIG) as manager:
+        log = EventLog(manager)
+        say("✅ Media Manager is running")
+        say("   🎵 Supported codecs: {codecs}", codecs=codec_list(CONFIG.default_audio_codecs))
+        pairs = several_sessions(manager)
+        codec_negotiation(manager)
+        error_handling(manager, busy=pairs[0][0])
+        sound_and_dtmf(manager, log)
+        live_statistics(manager, pairs)
+        say()
+        say("🛑 Closing the sessions...")
+        for session in [session for pair in pairs for session in pair]:
+            manager.close_session(session.session_id)
+        wait_until(lambda: not manager.list_sessions())
+    say("✅ The advanced demonstration is finished")
+
+
+def connect(manager: MediaManager, offered: tuple[str, ...], known: tuple[str, ...]) -> Pair:
+    """Two connected sessions: one that offers the codecs `offered` and one that knows `known`."""
+    caller, offer = manager.create_offer(SessionConstraints(audio_codecs=offered))
+    callee = manager.create_session_from_sdp(offer)
+    answer = manager.create_answer(callee.session_id, SessionConstraints(audio_codecs=known))
+    manager.update_session(caller.session_id, answer)
+    return caller, callee
+
+
+def codec_list(codecs: tuple[str, ...]) -> str:
+    """Codecs as the examples show them: [PCMU PCMA]."""
+    return f"[{' '.join(codecs)}]"
+
+
+def several_sessions(manager: MediaManager) -> list[Pair]:
+    """Three pairs at once, each with its own ports; one media thread serves them all."""
+    say()
+    say("🔗 Demonstrating several sessions...")
+    pairs = [connect(manager, CONFIG.default_audio_codecs, CONFIG.default_audio_codecs) for _pair in range(3)]
+    for number, (caller, callee) in enumerate(pairs, start=1):
+        say(
+            "   ✅ Pair {n}: [{caller}] {caller_address} ↔ [{callee}] {callee_address}, codec {codec}",
+            n=number,
+            caller=short(caller.session_id),
+            caller_address=address_text(caller.local_address),
+            callee=short(callee.session_id),
+            callee_address=address_text(callee.local_address),
+            codec=callee.codec,
+        )
+    say("   📊 Sessions: {count}", count=len(manager.list_sessions()))
+    return pairs
+
+
+def codec_negotiation(manager: MediaManager) -> None:
+    """Three cases; the answer follows the order of the offer and leaves out what is not known."""
+    say()
+    say("🎵 Demonstrating codec negotiation...")
+    cases = (
+        (_("PCMU preferred"), ("PCMU", "PCMA", "G722"), ("PCMU",), "PCMU"),
+        (_("one codec in common"), ("G722", "PCMA"), ("PCMA", "PCMU"), "PCMA"),
+        (_("three codecs against two"), ("PCMU", "PCMA", "G722"), ("G722", "PCMA"), "PCMA"),
+    )
+    for name, offered, known, expected in cases:
+        caller, callee = connect(manager, offered, known)
+        say(
+            "   🎯 {name}: offered {offered}, known {known} → {codec}",
+            name=name,
+            offered=codec_list(offered),
+            known=codec_list(known),
+            codec=callee.codec,
+        )
+        manager.close_session(caller.session_id)
+        manager.close_session(callee.session_id)
+        if not caller.codec == callee.codec == expected:
+            raise ExampleFailed(_("the two sides agreed on an unexpected codec"))
+
+
+def error_handling(manager: MediaManager, busy: MediaSession) -> None:
+    """Six mistakes and what the library says to each; `busy` is a session whose port is taken."""
+    say()
+    say("⚠️ Demonstrating error handling...")
+    port = busy.local_address[1]
+    only_busy = ManagerConfig(CONFIG.default_local_ip, rtp_port_range=PortRange(port, port + 1))
+    offer_pcmu = SessionConstraints(audio_codecs=("PCMU",))
+
+    def range_exhausted() -> None:
+        with MediaManager(only_busy) as other:
+            other.create_offer(SessionConstraints())
+
+    def no_common_codec() -> None:
+        caller, offer = manager.create_offer(offer_pcmu)
+        callee = manager.create_session_from_sdp(offer)
+        try:
+            manager.create_answer(callee.session_id, SessionConstraints(audio_codecs=("G722",)))
+        finally:
+            manager.close_session(callee.session_id)
+            manager.close_session(caller.session_id)
+
+    mistakes: tuple[tuple[str, Callable[[], object]], ...] = (
+        (_("Unknown session"), lambda: manager.get_session("no-such-session")),
+        (_("Bad SDP"), lambda: manager.create_session_from_sdp("v=0\r\nthis is not SDP\r\n")),
+        (
+            _("Answer without a session"),
+            lambda: manager.create_answer("no-such-session", SessionConstraints()),
+        ),
+        (_("Port range exhausted"), range_exhausted),
+        (_("Port taken"), lambda: manager.create_offer(SessionConstraints(local_port=port))),
+        (_("No common codec"), no_common_codec),
+    )
+    for name, mistake in mistakes:
+        try:
+            mistake()
+        except MediaError as error:
+            say("   ✅ {name}: {kind}: {text}", name=name, kind=type(error).__name__, text=error)
+        else:
+            raise ExampleFailed(_("the mistake «{name}» was not noticed").format(name=name))
+
+
+class EventLog:
+    """Remembers every event of a manager with the time it came."""
+
+    NAMES = (
+        "session_created",
+        "session_updated",
+        "sdp_negotiated",
+        "dtmf_received",
+        "session_closed",
+        "session_error",
+    )
+
+    def __init__(self, manager: MediaManager) -> None:
+        self._lines: list[tuple[float, str, str, str]] = []
+        for name in self.NAMES:
+            manager.on(name, lambda event, name=name: self._remember(name, event))
+
+    def _remember(self, name: str, event: SessionEvent) -> None:
+        details = (str(getattr(event, field, "")) for field in ("what", "codec", "digit", "error"))
+        self._lines.append((time.monotonic(), name, short(event.session_id), " ".join(filter(None, details))))
+
+    def count(self, name: str, since: float = 0.0) -> int:
+        """How many events of this name came since then (a time.monotonic())."""
+        return sum(line[0] >= since and line[1] == name for line in self._lines)
+
+    def show(self, since: float) -> None:
+        """Print the events that came since then, each with its time in seconds from it."""
+        for at, name, session, details in sorted(self._lines):
+            if at >= since:
+                print(f"   [{at - since:6.3f}] {name:<16} [{session}] {details}".rstrip(), flush=True)
+
+
+def sound_and_dtmf(manager: MediaManager, log: EventLog) -> None:
+    """A tone, the keys 1, 2, 3 and what the other end counted; then the log of all that happened."""
+    say()
+    say("📞 Demonstrating sound and DTMF...")
+    begun = time.monotonic()
+    caller, callee = connect(manager, ("PCMU",), ("PCMU",))
+    caller.write(tone(caller.rate, 440, 0.5))
+    caller.send_dtmf(DIGITS)
+    wait_until(lambda: log.count("dtmf_received", begun) >= len(DIGITS), timeout=5)
+    audio = callee.statistics().media["audio"]
+    digits = log.count("dtmf_received", begun)
+    packets = ngettext("{count} packet", "{count} packets", audio.packets_received)
+    say("   🎵 The other end received: {packets}", packets=packets)
+    say(
+        "   🔢 DTMF sent: {digits}; the other end received {heard} of {sent}",
+        digits=" ".join(DIGITS),
+        heard=digits,
+        sent=len(DIGITS),
+    )
+    if not audio.packets_received or digits != len(DIGITS):
+        raise ExampleFailed(_("the other end did not hear everything"))
+    for session in (caller, callee):
+        manager.close_session(session.session_id)
+    wait_until(lambda: log.count("session_closed", begun) >= 2)
+    say()
+    say("📜 The event log of this call (seconds from its start):")
+    log.show(begun)
+
+
+def tone(rate: int, hz: float, seconds: float) -> bytes:
+    """A sine as 16-bit samples."""
+    phase = 2 * np.pi * hz * np.arange(int(rate * seconds)) / rate
+    return (8000 * np.sin(phase)).astype("<i2").tobytes()
+
+
+def live_statistics(manager: MediaManager, pairs: list[Pair]) -> None:
+    """All pairs talk for a second; the figures are read four times meanwhile."""
+    say()
+    say("📊 Live statistics...")
+    for caller, callee in pairs:
+        caller.write(tone(caller.rate, 440, 1.0))
+        callee.write(tone(callee.rate, 660, 1.0))
+    begun = time.monotonic()
+    for _reading in range(4):
+        time.sleep(0.25)
+        audio = [manager.get_session_statistics(s.session_id).media["audio"] for pair in pairs for s in pair]
+        say(
+            "   ⏱️ {seconds:.2f} s: sent {sent}, received {received}, lost {lost}, jitter {jitter:.2f} ms",
+            seconds=time.monotonic() - begun,
+            sent=sum(a.packets_sent for a in audio),
+            received=sum(a.packets_received for a in audio),
+            lost=sum(a.packets_lost for a in audio),
+            jitter=max(a.jitter for a in audio),
+        )
+    if not all(a.packets_received for a in audio):
+        raise ExampleFailed(_("one of the sessions heard nothing"))

@@ -1,0 +1,55 @@
+"""The registry of examples: what ``@example`` puts in, the menu takes out."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import examples
+
+
+class ExampleFailed(Exception):
+    """An example could not do what it shows; the text is a (translated) sentence for the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One line of the menu, and the function that runs when it is chosen."""
+
+    number: int
+    emoji: str
+    title: str
+    """English, as in the source; the menu translates it when it is shown."""
+    run: Callable[[], None]
+
+    @property
+    def file(self) -> str:
+        """The file to open when one wants to read or change this example."""
+        return self.run.__module__.replace(".", "/") + ".py"
+
+
+_registered: dict[int, Example] = {}
+
+
+def example(number: int, emoji: str, title: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Register the decorated function under `number`; `title` is translated when the menu is shown.
+
+    Raises ValueError when another example already has that number.
+    """
+
+    def register(run: Callable[[], None]) -> Callable[[], None]:
+        taken = _registered.get(number)
+        if taken is not None and taken.run.__module__ != run.__module__:
+            raise ValueError(f"example {number} is already {taken.file}; choose another number")
+        _registered[number] = Example(number, emoji, title, run)
+        return run
+
+    return register
+
+
+def discover() -> dict[int, Example]:
+    """Import every module of the examples folder and give what they registered, in order of number."""
+    for module in pkgutil.iter_modules(examples.__path__):
+        if not module.ispkg and module.name != "__main__":
+            importlib.import_module(f"{examples.__name__}.{module.name}")
+    return dict(sorted(_registered.items()))

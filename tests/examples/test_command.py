@@ -1,0 +1,119 @@
+"""``python -m examples``: its arguments and exit codes, and what a person reads when an example fails."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from examples.kit import command
+from examples.kit.registry import Example, ExampleFailed
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-m", "examples"]
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(". ")[0] for line in lines] == ["1", "2", "3", "4", "5", "6", "7"]
+    assert lines[1] == "2. 🔧 Простой пример для начинающих"
+
+
+@pytest.mark.parametrize(("language", "words"), [("ru", "Использование:"), ("en", "Usage:")])
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help(language: str, words: str, flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        command.main([flag, "--lang", language])
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["8"], "❌ Примера «8» нет: выберите номер (1-7)."),
+        (["99999999999"], "❌ Примера «99999999999» нет"),
+        (["one", "--lang=en"], "❌ There is no example «one»: choose one of the numbers 1-7."),
+        (["1", "--lang", "de"], "❌ Языка «de» нет: выберите ru или en."),
+        (["1", "2"], "❌ unrecognized arguments: 2"),
+        (["--lang"], "❌ argument --lang: expected one argument"),
+        (["--frobnicate"], "❌ unrecognized arguments: --frobnicate"),
+    ],
+)
+def test_wrong_arguments(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        command.main(arguments)
+    assert left.value.code == command.WRONG_ARGUMENTS
+    assert capsys.readouterr().err.startswith(words)
+
+
+def test_a_failed_example_says_why_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise ExampleFailed("nothing came")
+
+    command.use("en")
+    assert command.run(Example(9, "", "", fail)) is False
+    error = capsys.readouterr().err
+    assert error.startswith("❌ Example 9 did not succeed: nothing came\n")
+    assert "change the range of ports" in error
+
+
+@pytest.fixture
+def ports_of_example_2_taken() -> Iterator[None]:
+    with ExitStack() as held:
+        for port in range(10000, 10051):
+            holder = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            try:
+                holder.bind(("127.0.0.1", port))
+            except OSError:
+                continue  # somebody else holds it, which is as good
+        yield
+
+
+@pytest.mark.usefixtures("ports_of_example_2_taken")
+def test_when_all_ports_are_taken_the_range_is_named() -> None:
+    done = subprocess.run([*COMMAND, "2"], cwd=ROOT, capture_output=True, timeout=60)
+    error = done.stderr.decode()
+    assert done.returncode == command.FAILED
+    assert "❌ Пример 2 не удался: PortsExhausted" in error
+    assert "10000-10050" in error
+    assert "examples/simple.py" in error
+    assert "Traceback" not in error
+
+
+def test_ctrl_c_in_an_example() -> None:
+    with subprocess.Popen(
+        [*COMMAND, "3"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()  # the heading: the example has begun
+        os.kill(running.pid, signal.SIGINT)
+        out, error = running.communicate(timeout=30)
+    assert "👋 Остановлено с клавиатуры." in out.decode()
+    assert b"Traceback" not in error
+    assert running.returncode == command.INTERRUPTED
+
+
+def test_a_reader_that_goes_away() -> None:
+    with subprocess.Popen(
+        [*COMMAND, "4"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.close()
+        assert running.stderr is not None
+        error = running.stderr.read().decode()
+    assert "Traceback" not in error
+    assert running.returncode == command.FAILED
+
+
+def test_a_terminal_that_knows_no_utf8() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
+    done = subprocess.run([*COMMAND, "--list"], cwd=ROOT, capture_output=True, env=environment, timeout=60)
+    assert done.returncode == 0
+    assert "📞 Полная демонстрация" in done.stdout.decode()
