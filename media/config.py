@@ -76,7 +76,8 @@ class ManagerConfig:
 
     `default_local_ip` is where sessions listen and `advertised_ip` what their SDP says instead
     (None: the same). `default_audio_codecs` are in order of preference; an answer follows the
-    order of the offer unless `prefer_own_codecs`. `idle` says what a session sends when there is
+    order of the offer unless `prefer_own_codecs`, and names all common ones unless `answer_one_codec`.
+    `rtcp_mux` offers and accepts RTCP on the RTP port (RFC 5761). `idle` says what a session sends when there is
     nothing to send. `statistics_interval_s` is the period of the `statistics` event, which is made only
     while somebody listens for it. Raises `BadAddress` and `ValueError`.
     """
@@ -87,6 +88,8 @@ class ManagerConfig:
     default_audio_codecs: tuple[str, ...] = ("PCMU", "PCMA", "G722")
     default_ptime: int = 20
     prefer_own_codecs: bool = False
+    answer_one_codec: bool = False
+    rtcp_mux: bool = False
     idle: Literal["none", "silence"] = "none"
     statistics_interval_s: float = 1.0
     session_name: str = "-"

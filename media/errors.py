@@ -90,7 +90,8 @@ class UnknownSession(MediaError, KeyError):
     def __init__(self, session_id: str) -> None:
         self.session_id = session_id
         super().__init__(
-            f"no session {session_id!r}: it was closed or never created (list_sessions() names those there are)"
+            f"no session {session_id!r}: it was closed or never created; "
+            "list_sessions() names those there are"
         )
 
     def __str__(self) -> str:  # KeyError would print the message in quotes

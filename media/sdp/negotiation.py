@@ -1,0 +1,312 @@
+"""The offer/answer machine of RFC 3264, for one session with one audio line.
+
+             create_offer                         set_remote_answer
+    STABLE --------------> HAVE_LOCAL_OFFER -----------------------> STABLE
+           <--------------     rollback
+             set_remote_offer                      create_answer
+    STABLE ----------------> HAVE_REMOTE_OFFER --------------------> STABLE
+           <----------------    rollback
+
+The names are those of JSEP (RFC 9429 section 3.2). The machine is pure: descriptions go in, a
+description or an `AudioAgreement` comes out; a call that raises leaves it as it was.
+
+Every media line stands in its place for good (RFC 3264 section 8). Ours is the first audio line that
+can be used, the one in use as long as it can be; all others are answered, and offered again, with
+port 0. Groups (BUNDLE), ICE, and identification tags are not echoed, which declines them.
+
+The version in o= belongs to what was last *sent*: it grows by one for a description that differs from it,
+also after a rollback, and stays for one that does not.
+"""
+
+import copy
+import enum
+from dataclasses import dataclass
+
+from media.errors import BadAnswer, InvalidState, MediaRefused, NoCommonCodec
+from media.sdp.attributes import TELEPHONE_EVENT, RtpMap, formats_of
+from media.sdp.description import Connection, Line, MediaDescription, Origin, SessionDescription
+from media.sdp.matching import (
+    AudioAgreement,
+    LocalAudio,
+    PayloadTypes,
+    accept_audio,
+    answer_audio,
+    audio_line,
+    labels,
+    match_answer,
+    match_offer,
+    offered_formats,
+    refused_line,
+    why_unusable,
+)
+
+
+class SignalingState(enum.Enum):
+    """Where an offer/answer exchange stands."""
+
+    STABLE = "stable"
+    HAVE_LOCAL_OFFER = "have-local-offer"
+    HAVE_REMOTE_OFFER = "have-remote-offer"
+
+
+class _Input(enum.Enum):
+    LOCAL_OFFER = "make an offer"
+    REMOTE_OFFER = "take an offer"
+    LOCAL_ANSWER = "make an answer"
+    REMOTE_ANSWER = "take an answer"
+    ROLLBACK = "roll back"
+
+
+_S, _I = SignalingState, _Input
+
+TRANSITIONS = {
+    (_S.STABLE, _I.LOCAL_OFFER): _S.HAVE_LOCAL_OFFER,
+    (_S.STABLE, _I.REMOTE_OFFER): _S.HAVE_REMOTE_OFFER,
+    (_S.HAVE_LOCAL_OFFER, _I.REMOTE_ANSWER): _S.STABLE,
+    (_S.HAVE_LOCAL_OFFER, _I.ROLLBACK): _S.STABLE,
+    (_S.HAVE_REMOTE_OFFER, _I.LOCAL_ANSWER): _S.STABLE,
+    (_S.HAVE_REMOTE_OFFER, _I.ROLLBACK): _S.STABLE,
+}
+
+_ADVICE = {
+    _S.STABLE: "no offer is open; make one with create_offer() or take theirs with set_remote_offer()",
+    _S.HAVE_LOCAL_OFFER: "our offer awaits its answer; give it to set_remote_answer(), or rollback() first",
+    _S.HAVE_REMOTE_OFFER: "their offer awaits our answer; make it with create_answer(), or rollback() first",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """Our open offer: its text, and what stands in the audio line (index None: there is none)."""
+
+    description: SessionDescription
+    local: LocalAudio
+    index: int | None
+    entries: tuple[RtpMap, ...]
+
+
+class Negotiation:
+    """One session's offers and answers.
+
+    `session_id` is the number for o= (draw it at random), `address` what o= and c= say until a
+    `LocalAudio` says otherwise.
+    """
+
+    def __init__(self, session_id: int, *, user_name: str = "-", session_name: str = "-") -> None:
+        self.state = SignalingState.STABLE
+        self.audio: AudioAgreement | None = None
+        """What is agreed for audio; None before the first answer and when audio is switched off."""
+        self.agreed = False
+        """Whether an offer was ever answered."""
+        self._session_id = session_id
+        self._user_name = user_name
+        self._session_name = session_name or "-"
+        self._version = 0
+        self._last_sent: tuple[object, ...] | None = None
+        self._types = PayloadTypes()
+        self._local: SessionDescription | None = None
+        self._remote: SessionDescription | None = None
+        self._offered: _Offered | None = None
+        self._remote_offer: SessionDescription | None = None
+
+    @property
+    def local(self) -> SessionDescription | None:
+        """Our description: the open offer, else the one agreed on."""
+        return self._offered.description if self._offered else self._local
+
+    @property
+    def remote(self) -> SessionDescription | None:
+        """Their description: the open offer, else the one agreed on."""
+        return self._remote_offer or self._remote
+
+    @property
+    def offered_codecs(self) -> dict[int, RtpMap]:
+        """The codecs of our open offer by payload type: what may arrive before the answer does."""
+        entries = self._offered.entries if self._offered else ()
+        return {entry.payload_type: entry for entry in entries if not entry.is_event}
+
+    @property
+    def offered_events(self) -> int | None:
+        """The first telephone-event payload type of our open offer."""
+        entries = self._offered.entries if self._offered else ()
+        return next((entry.payload_type for entry in entries if entry.is_event), None)
+
+    def fork(self) -> "Negotiation":
+        """A machine that stands where this one does and goes its own way from here (early dialogs)."""
+        return copy.copy(self)  # all it holds is immutable
+
+    def create_offer(self, local: LocalAudio) -> SessionDescription:
+        """Our offer. Lines that stand already keep their places; payload types keep their meaning."""
+        after = self._next(_Input.LOCAL_OFFER)
+        media = [refused_line(line) for line in self._local.media] if self._local else []
+        index = self._audio_place(media)
+        entries: list[RtpMap] = []
+        types = self._types
+        if local.enabled:
+            protocol = media[index].protocol if index is not None else "RTP/AVP"
+            entries, types = offered_formats(local, types)
+            line = audio_line(local, protocol, entries, local.direction, rtcp_mux=local.rtcp_mux)
+            if index is None:
+                index = len(media)
+                media.append(line)
+            else:
+                media[index] = line
+        description = self._publish(local, media)
+        self._offered = _Offered(description, local, index if local.enabled else None, tuple(entries))
+        self._types = types
+        self.state = after
+        return description
+
+    def set_remote_answer(self, answer: SessionDescription) -> None:
+        """Their answer to our offer; the result is in `audio`.
+
+        Raises `BadAnswer` where it does not fit and `NoCommonCodec` where it names no codec we offered.
+        Missing lines count as refused, but ours must be there. Audio they refused gives `audio` None.
+        """
+        after = self._next(_Input.REMOTE_ANSWER)
+        offered = self._offered
+        assert offered is not None
+        _check_lines(offered.description, answer)
+        audio = None
+        types = self._types
+        if offered.index is not None:
+            if len(answer.media) <= offered.index:
+                raise BadAnswer(f"it has no line {offered.index + 1} (audio)")
+            line = answer.media[offered.index]
+            if not line.refused:
+                reason = why_unusable(answer, line, offered.local, offered.index + 1)
+                if reason is not None:
+                    raise BadAnswer(reason)
+                matched = match_answer(line, offered.entries, offered.local)
+                if not labels(matched):
+                    theirs = labels(formats_of(line, offered.entries)) or line.formats
+                    raise NoCommonCodec(labels(offered.entries), theirs)
+                audio = accept_audio(answer, offered.index, offered.entries, matched, offered.local)
+                types = types.learn((), matched)
+        self._types = types
+        self.audio = audio
+        self._local, self._remote = offered.description, answer
+        self._offered = None
+        self.agreed = True
+        self.state = after
+
+    def set_remote_offer(self, offer: SessionDescription) -> None:
+        """Their offer; it is looked at when the answer is made."""
+        self.state = self._next(_Input.REMOTE_OFFER)
+        self._remote_offer = offer
+
+    def create_answer(self, local: LocalAudio) -> SessionDescription:
+        """Our answer to their offer; the result is in `audio`.
+
+        Raises `NoCommonCodec` or `MediaRefused` where they offered something and nothing of it can be used
+        (the offer then stays open for another try or a rollback). An offer whose lines
+        are all switched off is answered as it is.
+        """
+        after = self._next(_Input.LOCAL_ANSWER)
+        offer = self._remote_offer
+        assert offer is not None
+        media = [refused_line(line) for line in offer.media]
+        audio = None
+        types = self._types
+        chosen = self._choose(offer, local) if local.enabled else None
+        if chosen is not None:
+            index, entries = chosen
+            media[index], audio = answer_audio(offer, index, entries, local)
+            types = types.learn(entries, formats_of(offer.media[index]))
+        self._local = self._publish(local, media)
+        self._remote = offer
+        self._remote_offer = None
+        self._types = types
+        self.audio = audio
+        self.agreed = True
+        self.state = after
+        return self._local
+
+    def rollback(self) -> None:
+        """Forget the open offer, ours or theirs; what was agreed before it holds on."""
+        self.state = self._next(_Input.ROLLBACK)
+        self._offered = None
+        self._remote_offer = None
+
+    def _next(self, what: _Input) -> SignalingState:
+        after = TRANSITIONS.get((self.state, what))
+        if after is None:
+            raise InvalidState(f"cannot {what.value} in state {self.state.value}: {_ADVICE[self.state]}")
+        return after
+
+    def _audio_place(self, media: list[MediaDescription]) -> int | None:
+        """Where our audio line stands: the one in use, else any place once given to audio."""
+        if self.audio is not None:
+            return self.audio.index
+        return next((index for index, line in enumerate(media) if line.media == "audio"), None)
+
+    def _choose(self, offer: SessionDescription, local: LocalAudio) -> tuple[int, list[RtpMap]] | None:
+        """The line of an offer to accept and its formats; None if no line is switched on."""
+        order = list(range(len(offer.media)))
+        if self.audio is not None and self.audio.index < len(order):
+            order.remove(self.audio.index)
+            order.insert(0, self.audio.index)
+        reasons: list[str] = []
+        theirs: list[str] = []
+        for index in order:
+            line = offer.media[index]
+            if line.refused:
+                continue
+            reason = why_unusable(offer, line, local, index + 1)
+            if reason is not None:
+                reasons.append(reason)
+                continue
+            entries = match_offer(line, local)
+            if entries:
+                return index, entries
+            known = formats_of(line)
+            if known and not labels(known):
+                reasons.append(f"line {index + 1} carries {TELEPHONE_EVENT} only")
+                continue
+            theirs.extend(labels(known) or line.formats)
+        if theirs:
+            raise NoCommonCodec([codec.name for codec in local.codecs], list(dict.fromkeys(theirs)))
+        if reasons:
+            raise MediaRefused(reasons)
+        return None
+
+    def _publish(self, local: LocalAudio, media: list[MediaDescription]) -> SessionDescription:
+        """A description to send, under the version that its content calls for."""
+        connection = Connection.to(local.address)
+        content = (connection, *media)
+        if content != self._last_sent:
+            self._version += 1
+            self._last_sent = content
+        origin = Origin(
+            self._user_name,
+            str(self._session_id),
+            str(self._version),
+            connection.network_type,
+            connection.address_type,
+            connection.address,
+        )
+        return SessionDescription(
+            (
+                Line("v", "0"),
+                Line("o", str(origin)),
+                Line("s", self._session_name),
+                Line("c", str(connection)),
+                Line("t", "0 0"),
+            ),
+            tuple(media),
+        )
+
+
+def _check_lines(offer: SessionDescription, answer: SessionDescription) -> None:
+    """RFC 3264 section 6: the lines of an answer are those of the offer, one for one."""
+    if len(answer.media) > len(offer.media):
+        raise BadAnswer(f"it has {len(answer.media)} media lines, we offered {len(offer.media)}")
+    for number, (ours, theirs) in enumerate(zip(offer.media, answer.media, strict=False), 1):
+        if ours.media != theirs.media:
+            raise BadAnswer(f"its line {number} is {theirs.media}, we offered {ours.media}")
+        if theirs.refused:
+            continue
+        if ours.refused:
+            raise BadAnswer(f"its line {number} ({theirs.media}) is live, we offered it with port 0")
+        if ours.protocol.upper() != theirs.protocol.upper():
+            raise BadAnswer(f"its line {number} is {theirs.protocol}, we offered {ours.protocol}")
