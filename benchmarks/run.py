@@ -1,0 +1,251 @@
+"""`make bench`: our figures beside those of other Python toolkits, measured in one run.
+
+Prints a table for people and writes everything to bench.json. CPU figures are of the whole answering
+process, user and system. Shared machines are noisy: compare the columns, not with another day.
+
+    python -m benchmarks.run            all figures, about ten minutes
+    python -m benchmarks.run --quick    shorter measurements, about three minutes
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import tools
+
+OURS, AIO, PYVOIP = "ours", "aiosipua", "pyvoip"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table; None: not measured."""
+
+    name: str
+    unit: str
+    ours: float | None
+    aiosipua: float | None = None
+    pyvoip: float | None = None
+    wanted: str = ""
+    reached: bool | None = None
+
+
+class Bench:
+    """Takes the measurements and turns them into figures; every raw result is kept in `runs`."""
+
+    def __init__(self, folder: Path, quick: bool) -> None:
+        self._folder = folder
+        self._quick = quick
+        self.runs: list[tools.Result] = []
+        self.figures: list[Figure] = []
+
+    def media(self, peer: str, calls: int, options: str = "") -> tools.Result:
+        return self._take(tools.media(self._folder, peer, calls, 6 if self._quick else 12, options))
+
+    def signalling(self, peer: str, rate: int, mode: str) -> tools.Result:
+        return self._take(tools.signalling(self._folder, peer, rate, 3 if self._quick else 5, mode))
+
+    def _take(self, result: tools.Result) -> tools.Result:
+        print(json.dumps(result), file=sys.stderr)
+        self.runs.append(result)
+        return result
+
+    def add(
+        self,
+        name: str,
+        unit: str,
+        ours: float | None,
+        wanted: str = "",
+        reached: Callable[[float], bool] | None = None,
+        *,
+        aiosipua: float | None = None,
+        pyvoip: float | None = None,
+    ) -> None:
+        """Add a line; `reached` judges our value."""
+        verdict = None if reached is None or ours is None else reached(ours)
+        self.figures.append(Figure(name, unit, ours, aiosipua, pyvoip, wanted, verdict))
+
+    def echo_calls(self) -> None:
+        """CPU per echo call, pacing, growth with the number of calls, memory."""
+        aio, ours, pyvoip = self.media(AIO, 100), self.media(OURS, 100), self.media(PYVOIP, 25)
+        few, middle, many = self.media(OURS, 20), self.media(OURS, 200), self.media(OURS, 400)
+        theirs = _value(aio, "cpu_pct_per_call")
+        limit = None if theirs is None else theirs / 4
+        self.add(
+            "CPU per PCMU echo call, 100 calls (pyVoIP: 25)",
+            "% of a core",
+            _value(ours, "cpu_pct_per_call"),
+            f"<= {limit:.3f} (a quarter of aiosipua)" if limit is not None else "a quarter of aiosipua",
+            None if limit is None else limit.__ge__,
+            aiosipua=theirs,
+            pyvoip=_value(pyvoip, "cpu_pct_per_call"),
+        )
+        at_20 = _value(few, "cpu_pct_per_call")
+        self.add("  the same, 20 calls", "% of a core", at_20)
+        self.add(
+            "  the same, 400 calls",
+            "% of a core",
+            _value(many, "cpu_pct_per_call"),
+            "<= at 20 calls",
+            None if at_20 is None else at_20.__ge__,
+        )
+        self.add("silent calls of 400", "", _value(many, "silent_calls"), "0", lambda v: v == 0)
+        self.add(
+            "pacing deviation, p99, 100 calls (pyVoIP: 25)",
+            "ms",
+            _value(ours, "dev_p99_ms"),
+            aiosipua=_value(aio, "dev_p99_ms"),
+            pyvoip=_value(pyvoip, "dev_p99_ms"),
+        )
+        self.add("  the same, 400 calls", "ms", _value(many, "dev_p99_ms"), "< 10", lambda v: v < 10)
+        memory = _difference(middle, few, "rss_mb", 1024 / 180)
+        self.add("memory per call, 200 calls", "KB", memory, "< 150", lambda v: v < 150)
+
+    def beside_a_spinning_thread(self) -> None:
+        """Pacing while a pure-Python thread never lets the interpreter rest."""
+        spin, tuned = self.media(OURS, 100, "spin"), self.media(OURS, 100, "spin,switch=0.001")
+        self.add(
+            "p99 deviation beside a spinning thread",
+            "ms",
+            _value(spin, "dev_p99_ms"),
+            "< 20",
+            lambda v: v < 20,
+        )
+        self.add(
+            "  the same, switch interval 1 ms", "ms", _value(tuned, "dev_p99_ms"), "< 10", lambda v: v < 10
+        )
+
+    def echo_delay(self) -> None:
+        """How late the echo is, whether that grows, and whether it is the sound that was sent."""
+        ours = self._take(tools.echo(self._folder, OURS, 12 if self._quick else 65))
+        aio = self._take(tools.echo(self._folder, AIO, 12))
+        pyvoip = self._take(tools.echo(self._folder, PYVOIP, 12))
+        for name, key in (("at the start", "delay_ms_first"), ("at the end", "delay_ms_last")):
+            self.add(
+                f"echo delay {name}",
+                "ms",
+                _worst(ours, key, max),
+                "<= 40",
+                lambda v: v <= 40,
+                aiosipua=_worst(aio, key, max),
+                pyvoip=_worst(pyvoip, key, max),
+            )
+        self.add(
+            "echo fidelity (sample for sample: over 100)",
+            "dB",
+            _worst(ours, "snr_db_min", min),
+            "> 100",
+            lambda v: v > 100,
+            aiosipua=_worst(aio, "snr_db_min", min),
+            pyvoip=_worst(pyvoip, "snr_db_min", min),
+        )
+
+    def call_setup(self) -> None:
+        """CPU per call set up and torn down, and calls that fail."""
+        for mode, label in (("sig", "signalling only"), ("echo", "with a media session")):
+            aio, ours = self.signalling(AIO, 200, mode), self.signalling(OURS, 200, mode)
+            fast = self.signalling(OURS, 500, mode)
+            theirs = _value(aio, "cpu_ms_per_call")
+            limit = theirs if mode == "sig" else 1.0
+            self.add(
+                f"CPU per call, {label}, 200/s",
+                "ms",
+                _value(ours, "cpu_ms_per_call"),
+                "" if limit is None else f"<= {limit:.2f}",
+                None if limit is None else limit.__ge__,
+                aiosipua=theirs,
+            )
+            self.add(f"failed calls, {label}, 500/s", "", _value(fast, "failed"), "0", lambda v: v == 0)
+            self.add("  and their CPU per call", "ms", _value(fast, "cpu_ms_per_call"))
+
+    def resting(self) -> None:
+        """What it costs to be there: idle CPU, and the import."""
+        idle = tools.idle_cpu_percent(5 if self._quick else 20)
+        self.add("idle CPU", "% of a core", idle, "< 0.5", lambda v: v < 0.5)
+        seconds = tools.import_seconds(5)
+        self.add("import sipmedia", "s", seconds, "< 0.35", lambda v: v < 0.35)
+
+
+def _value(result: tools.Result, key: str) -> float | None:
+    value = result.get(key)
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _difference(more: tools.Result, less: tools.Result, key: str, factor: float) -> float | None:
+    high, low = _value(more, key), _value(less, key)
+    return None if high is None or low is None else (high - low) * factor
+
+
+def _worst(result: tools.Result, key: str, pick: Callable[[list[float]], float]) -> float | None:
+    values = [float(call[key]) for call in result.get("calls", []) if key in call]
+    return pick(values) if values else None
+
+
+def table(figures: list[Figure]) -> Table:
+    """The figures for people."""
+    view = Table(title="sipmedia beside its peers")
+    for column in ("figure", "unit"):
+        view.add_column(column)
+    for column in ("ours", "aiosipua+aiortp", "pyVoIP"):
+        view.add_column(column, justify="right")
+    view.add_column("wanted")
+    view.add_column("")
+    for figure in figures:
+        verdict = {None: "", True: "reached", False: "missed"}[figure.reached]
+        cells = ["-" if v is None else f"{v:.4g}" for v in (figure.ours, figure.aiosipua, figure.pyvoip)]
+        view.add_row(figure.name, figure.unit, *cells, figure.wanted, verdict)
+    return view
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--quick", action="store_true", help="shorter measurements")
+    parser.add_argument("--only", action="append", default=[], help="one group of figures (repeatable)")
+    parser.add_argument("--output", type=Path, default=tools.ROOT / "bench.json")
+    arguments = parser.parse_args()
+    try:
+        folder = tools.generators()
+        tools.install_peers()
+        bench = Bench(folder, arguments.quick)
+        groups: dict[str, Callable[[], None]] = {
+            "echo": bench.echo_calls,
+            "spin": bench.beside_a_spinning_thread,
+            "delay": bench.echo_delay,
+            "setup": bench.call_setup,
+            "rest": bench.resting,
+        }
+        for name in arguments.only or groups:
+            if name not in groups:
+                parser.error(f"no group {name!r}; there are {', '.join(groups)}")
+            groups[name]()
+    except tools.Missing as missing:
+        print(f"make bench: {missing}", file=sys.stderr)
+        return 1
+    report = {
+        "when": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "machine": {
+            "system": platform.platform(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        },
+        "figures": [asdict(figure) for figure in bench.figures],
+        "runs": bench.runs,
+    }
+    arguments.output.write_text(json.dumps(report, indent=1) + "\n")
+    Console(width=150).print(table(bench.figures))
+    print(f"written to {arguments.output}")
+    return 1 if any("error" in run and "ours" in run["command"] for run in bench.runs) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
