@@ -47,7 +47,7 @@ interop: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -m interop -rs $(ARGS)
 
 bench: $(VENV)/.installed-dev
-	@$(BIN)/python benchmarks/run.py $(ARGS)
+	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
