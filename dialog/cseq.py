@@ -25,7 +25,11 @@ class CSeq(NamedTuple):
         match = CSEQ.fullmatch(text)
         if match is None:
             raise ParseError(400, "Bad CSeq", "CSeq")
-        number = int(match[1])
+        digits = match[1]
+        if len(digits) > 10:
+            digits = digits.lstrip("0") or "0"
+        # Never more than ten digits become a number: int() of many is slow, and refused by Python.
+        number = int(digits) if len(digits) <= 10 else MAX_SEQUENCE + 1
         if number > MAX_SEQUENCE:
             raise ParseError(400, "CSeq Number Too Large", "CSeq")
         return cls(number, match[2])

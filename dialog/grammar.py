@@ -67,7 +67,7 @@ _PARAM = re.compile(
 )
 
 # CSeq  =  "CSeq" HCOLON 1*DIGIT LWS Method
-CSEQ = re.compile(rf"{_SWS}0*+([0-9]{{0,10}}+)(?<=[0-9])[ \t]++({_TOKEN}){_SWS}")
+CSEQ = re.compile(rf"{_SWS}([0-9]++)[ \t]++({_TOKEN}){_SWS}")
 
 # via-parm       =  sent-protocol LWS sent-by *( SEMI via-params )
 # sent-protocol  =  protocol-name SLASH protocol-version SLASH transport

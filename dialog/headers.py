@@ -163,6 +163,13 @@ class Headers:
         """How many fields have that name."""
         return len((self._index or self._indexed()).get(self._key(name), ()))
 
+    def first_repeated(self, names: Iterable[str]) -> str | None:
+        """The first of these names that more than one field has."""
+        index = self._index or self._indexed()
+        if len(index) == len(self._items):
+            return None
+        return next((name for name in names if len(index.get(self._key(name), ())) > 1), None)
+
     def split_all(self, name: str) -> list[str]:
         """The elements of all fields of that name, each a comma-separated list; ParseError (400)."""
         elements: list[str] = []

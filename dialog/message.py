@@ -21,7 +21,6 @@ from dialog.via import Via
 __all__ = ["Message", "Request", "Response"]
 
 _COPIED = frozenset(("via", "from", "to", "call-id", "cseq"))
-_COPIED_WITH_ROUTE = _COPIED | {"record-route"}
 
 
 class Message:
@@ -249,10 +248,16 @@ class Response(Message):
     ) -> Response:
         """The response to a request by section 8.2.6.2.
 
-        Copies all Via, From, To, Call-ID and CSeq as they came, Record-Route too if asked; adds `to_tag` to a
-        To that has no tag; then come `headers`. It works on what could be read of a malformed request.
+        Copies all Via, From, To, Call-ID and CSeq as they came, Record-Route too if asked, Timestamp in a 100;
+        adds `to_tag` to a To that has no tag; then come `headers`. It works on what could be read of a
+        malformed request.
         """
-        items = request.headers.items_of(_COPIED_WITH_ROUTE if record_route else _COPIED)
+        keys = _COPIED
+        if record_route:
+            keys |= {"record-route"}
+        if status == 100:
+            keys |= {"timestamp"}
+        items = request.headers.items_of(keys)
         if to_tag is not None and not _has_tag(request):
             items = [
                 (key, name, f"{value};tag={to_tag}") if key == "to" else (key, name, value)

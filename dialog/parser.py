@@ -33,22 +33,20 @@ def parse_datagram(data: bytes, max_bytes: int = 65535) -> Request | Response:
     """Read the one message of a datagram.
 
     Bytes after the declared Content-Length are ignored; without one the body goes to the end (section 18.3).
+    Two lapses are forgiven, since a datagram has an end of its own: the blank line may be missing after the
+    last field, and all lines may end in LF alone (old devices, and people with netcat).
     ParseError: 400 when it is malformed or the body is shorter than declared, 505 for another version, 513
     when it is longer than `max_bytes`; its `message` is then what could be read of the request.
     """
-    if data[:2] == b"\r\n":
+    if data[:1] in (b"\r", b"\n"):
         data = data.lstrip(b"\r\n")
-    end = data.find(_END_OF_HEAD)
+    head, body = _split(data)
     if len(data) > max_bytes:
-        message, _ = _read(data[: min(end if end >= 0 else max_bytes, max_bytes)])
+        message, _ = _read(head[:max_bytes])
         raise _refused(message, 513, "Message Too Large")
-    if end < 0:
-        message, _ = _read(data)
-        raise _refused(message, 400, "No End Of Headers")
-    message, error = _read(data[:end])
+    message, error = _read(head)
     if error is not None:
         raise error
-    body = data[end + 4 :]
     length = _content_length(message)
     if length is not None:
         if length > len(body):
@@ -56,6 +54,18 @@ def parse_datagram(data: bytes, max_bytes: int = 65535) -> Request | Response:
         body = body[:length]
     message.body = body
     return message
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    """The head and the body of a datagram."""
+    end = data.find(_END_OF_HEAD)
+    if end >= 0:
+        return data[:end], data[end + 4 :]
+    head, _, body = data.partition(b"\n\n")
+    if b"\r" not in head:
+        return head.removesuffix(b"\n").replace(b"\n", b"\r\n"), body
+    # A line cut off in the middle stays a part of the head: most often no field, and then refused.
+    return data.removesuffix(b"\r\n"), b""
 
 
 class StreamParser:

@@ -21,7 +21,7 @@ __all__ = ["OpaqueUri", "SipUri", "Uri", "check_host", "format_host", "parse_uri
 
 # What may stand unescaped, by the rules user, password, paramchar and hnv-unreserved of section 25.1;
 # letters, digits and "-._~" are always allowed.
-_USER_SAFE = "!*'()&=+$,;?/#"
+_USER_SAFE = "!*'()&=+$,;?/"
 _PASSWORD_SAFE = "!*'()&=+$,"
 _PARAM_SAFE = "!*'()[]/:&+$"
 _HEADER_SAFE = "!*'()[]/?:+$"

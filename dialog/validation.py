@@ -49,7 +49,7 @@ def validate_response(response: Response) -> None:
             _ = response.contacts
         if "Record-Route" in response.headers:
             _ = response.record_routes
-        if response.headers.count("Via") > 1 or len(response.headers.split_all("Via")) > 1:
+        if len(response.headers.split_all("Via")) > 1:
             raise ParseError(None, "More Than One Via In A Response", "Via")
     except ParseError as error:
         error.status = None
@@ -57,7 +57,6 @@ def validate_response(response: Response) -> None:
 
 
 def _validate(message: Message) -> None:
-    headers = message.headers
     via = message.via
     if via.protocol != "SIP/2.0":
         raise ParseError(400, "Bad Protocol In Via", "Via")
@@ -69,6 +68,6 @@ def _validate(message: Message) -> None:
     _ = message.cseq
     _ = message.from_
     _ = message.to
-    for name in _ONCE:
-        if headers.count(name) > 1:
-            raise ParseError(400, f"Repeated {name}", name)
+    repeated = message.headers.first_repeated(_ONCE)
+    if repeated is not None:
+        raise ParseError(400, f"Repeated {repeated}", repeated)
