@@ -80,6 +80,38 @@ class Echo:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+class SampleSource:
+    """Plays samples that are in memory, `repeat` times (None: for ever)."""
+
+    def __init__(self, samples: Samples, sample_rate_hz: int, *, repeat: int | None = 1) -> None:
+        self._samples = samples
+        self._sample_rate_hz = sample_rate_hz
+        self._left = repeat if len(samples) else 0
+        self._offset = 0
+        self._position = 0
+
+    def pull(self, n: int) -> AudioFrame | None:
+        """The next `n` samples, the last block filled up with silence; None after the end."""
+        if self._left == 0:
+            return None
+        parts, missing = [], n
+        while missing and self._left != 0:
+            part = self._samples[self._offset : self._offset + missing]
+            parts.append(part)
+            missing -= len(part)
+            self._offset += len(part)
+            if self._offset == len(self._samples):
+                self._offset = 0
+                if self._left is not None:
+                    self._left -= 1
+        if missing:
+            parts.append(np.zeros(missing, np.int16))
+        position = self._position
+        self._position += n
+        samples = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return AudioFrame(samples, self._sample_rate_hz, position)
+
+
 Done = Callable[[bool], None]
 """Called when a source was played: True to its end, False when it was stopped."""
 
