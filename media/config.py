@@ -77,8 +77,8 @@ class ManagerConfig:
     `default_local_ip` is where sessions listen and `advertised_ip` what their SDP says instead
     (None: the same). `default_audio_codecs` are in order of preference; an answer follows the
     order of the offer unless `prefer_own_codecs`, and names all common ones unless `answer_one_codec`.
-    `rtcp_mux` offers and accepts RTCP on the RTP port (RFC 5761). `idle` says what a session sends when there is
-    nothing to send. `statistics_interval_s` is the period of the `statistics` event, which is made only
+    `rtcp_mux` offers and accepts RTCP on the RTP port (RFC 5761). `idle` says what a session sends
+    when there is nothing to send. `statistics_interval_s` is the period of the `statistics` event, made only
     while somebody listens for it. Raises `BadAddress` and `ValueError`.
     """
 

@@ -3,11 +3,12 @@
 A description is kept as its lines in their order, each a letter and a value, with the media lines
 split off into `MediaDescription`; what nobody here understands stays where it stood. Reading is
 lenient where devices need it: any of CR LF, LF and CR ends a line (osip's own test data ends one with
-a bare CR), blank lines and missing s= or t= are forgiven, a line that is no `x=...` is kept as it is,
-a port above 65535 is read (and refused later). Writing is strict: CR LF, single spaces in m= lines.
+a bare CR), blank lines and missing s= or t= are forgiven, comments (a line that begins with a sign) and
+lines of unknown letters are kept, a port above 65535 is read (and refused later). Writing is strict:
+CR LF, single spaces in m= lines.
 
-What is no description raises `BadSdp`: nothing that starts with v=0, an m= line without port and
-protocol, a c= line without an address.
+What is no description raises `BadSdp`: nothing that starts with v=0, a line of words, an m= line without
+port and protocol, a c= line without an address.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -196,7 +197,7 @@ class SessionDescription(_Lines):
         section = session
         started = False
         for number, raw in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
-            line = _read_line(raw)
+            line = _read_line(number, raw)
             if line is None:
                 continue
             if not started and line.kind:
@@ -251,7 +252,7 @@ class SessionDescription(_Lines):
         return str(self).encode("utf-8", "surrogateescape")
 
 
-def _read_line(raw: str) -> Line | None:
+def _read_line(number: int, raw: str) -> Line | None:
     """One line of text; None if it is blank."""
     if raw[1:2] == "=" and raw[0].isalpha():
         return Line(raw[0], raw[2:])
@@ -260,6 +261,8 @@ def _read_line(raw: str) -> Line | None:
         return None
     if stripped[1:2] == "=" and stripped[0].isalpha():  # indented by hand or by a broken template
         return Line(stripped[0], stripped[2:])
+    if stripped[0].isalnum():
+        raise BadSdp(number, raw, "a line is a letter, `=` and a value")
     return Line("", raw)
 
 
