@@ -248,9 +248,9 @@ class Response(Message):
     ) -> Response:
         """The response to a request by section 8.2.6.2.
 
-        Copies all Via, From, To, Call-ID and CSeq as they came, Record-Route too if asked, Timestamp in a 100;
-        adds `to_tag` to a To that has no tag; then come `headers`. It works on what could be read of a
-        malformed request.
+        Copies all Via, From, To, Call-ID and CSeq as they came, Record-Route too if asked, and Timestamp in
+        a 100; adds `to_tag` to a To that has no tag; then come `headers`. It works on what could be read of
+        a malformed request.
         """
         keys = _COPIED
         if record_route:
