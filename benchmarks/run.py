@@ -1,7 +1,9 @@
 """`make bench`: our figures beside those of other Python toolkits, measured in one run.
 
-Prints a table for people and writes everything to bench.json. CPU figures are of the whole answering
-process, user and system. Shared machines are noisy: compare the columns, not with another day.
+Prints a table for people and writes everything to bench.json. The load comes from the generators in
+../shared/bench (or $SIPMEDIA_BENCH) where they are present, else from load.py and load.c of this folder.
+CPU figures are of the whole answering process, user and system. Shared machines are noisy: compare the
+columns, not with another day.
 
     python -m benchmarks.run            all figures, about ten minutes
     python -m benchmarks.run --quick    shorter measurements, about three minutes
@@ -22,7 +24,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import tools
+from benchmarks.answering import AnsweringProgram
+from benchmarks.load import OwnGenerators
+from benchmarks.shared_generators import SharedGenerators, present
+from benchmarks.tools import ROOT, Generators, Missing, Result, import_seconds, install_peers
 
 OURS, AIO, PYVOIP = "ours", "aiosipua", "pyvoip"
 
@@ -43,19 +48,19 @@ class Figure:
 class Bench:
     """Takes the measurements and turns them into figures; every raw result is kept in `runs`."""
 
-    def __init__(self, folder: Path, quick: bool) -> None:
-        self._folder = folder
+    def __init__(self, generators: Generators, quick: bool) -> None:
+        self._generators = generators
         self._quick = quick
-        self.runs: list[tools.Result] = []
+        self.runs: list[Result] = []
         self.figures: list[Figure] = []
 
-    def media(self, peer: str, calls: int, options: str = "") -> tools.Result:
-        return self._take(tools.media(self._folder, peer, calls, 6 if self._quick else 12, options))
+    def media(self, peer: str, calls: int, options: str = "") -> Result:
+        return self._take(self._generators.media(peer, calls, 6 if self._quick else 12, options))
 
-    def signalling(self, peer: str, rate: int, mode: str) -> tools.Result:
-        return self._take(tools.signalling(self._folder, peer, rate, 3 if self._quick else 5, mode))
+    def signalling(self, peer: str, rate: int, mode: str) -> Result:
+        return self._take(self._generators.signalling(peer, rate, 3 if self._quick else 5, mode))
 
-    def _take(self, result: tools.Result) -> tools.Result:
+    def _take(self, result: Result) -> Result:
         print(json.dumps(result), file=sys.stderr)
         self.runs.append(result)
         return result
@@ -127,9 +132,9 @@ class Bench:
 
     def echo_delay(self) -> None:
         """How late the echo is, whether that grows, and whether it is the sound that was sent."""
-        ours = self._take(tools.echo(self._folder, OURS, 12 if self._quick else 65))
-        aio = self._take(tools.echo(self._folder, AIO, 12))
-        pyvoip = self._take(tools.echo(self._folder, PYVOIP, 12))
+        ours = self._take(self._generators.echo(OURS, 12 if self._quick else 65))
+        aio = self._take(self._generators.echo(AIO, 12))
+        pyvoip = self._take(self._generators.echo(PYVOIP, 12))
         for name, key in (("at the start", "delay_ms_first"), ("at the end", "delay_ms_last")):
             self.add(
                 f"echo delay {name}",
@@ -170,23 +175,27 @@ class Bench:
 
     def resting(self) -> None:
         """What it costs to be there: idle CPU, and the import."""
-        idle = tools.idle_cpu_percent(5 if self._quick else 20)
+        seconds = 5 if self._quick else 20
+        with AnsweringProgram(OURS, "echo") as program:
+            time.sleep(1)
+            before = program.cpu_s
+            time.sleep(seconds)
+            idle = 100 * (program.cpu_s - before) / seconds
         self.add("idle CPU", "% of a core", idle, "< 0.5", lambda v: v < 0.5)
-        seconds = tools.import_seconds(5)
-        self.add("import sipmedia", "s", seconds, "< 0.35", lambda v: v < 0.35)
+        self.add("import sipmedia", "s", import_seconds(5), "< 0.35", lambda v: v < 0.35)
 
 
-def _value(result: tools.Result, key: str) -> float | None:
+def _value(result: Result, key: str) -> float | None:
     value = result.get(key)
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _difference(more: tools.Result, less: tools.Result, key: str, factor: float) -> float | None:
+def _difference(more: Result, less: Result, key: str, factor: float) -> float | None:
     high, low = _value(more, key), _value(less, key)
     return None if high is None or low is None else (high - low) * factor
 
 
-def _worst(result: tools.Result, key: str, pick: Callable[[list[float]], float]) -> float | None:
+def _worst(result: Result, key: str, pick: Callable[[list[float]], float]) -> float | None:
     values = [float(call[key]) for call in result.get("calls", []) if key in call]
     return pick(values) if values else None
 
@@ -211,12 +220,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="shorter measurements")
     parser.add_argument("--only", action="append", default=[], help="one group of figures (repeatable)")
-    parser.add_argument("--output", type=Path, default=tools.ROOT / "bench.json")
+    parser.add_argument("--own", action="store_true", help="the project's own load generator in any case")
+    parser.add_argument("--output", type=Path, default=ROOT / "bench.json")
     arguments = parser.parse_args()
     try:
-        folder = tools.generators()
-        tools.install_peers()
-        bench = Bench(folder, arguments.quick)
+        shared = present() and not arguments.own
+        generators: Generators = SharedGenerators() if shared else OwnGenerators()
+        install_peers()
+        print(f"measuring with {generators.name}", file=sys.stderr)
+        bench = Bench(generators, arguments.quick)
         groups: dict[str, Callable[[], None]] = {
             "echo": bench.echo_calls,
             "spin": bench.beside_a_spinning_thread,
@@ -228,10 +240,11 @@ def main() -> int:
             if name not in groups:
                 parser.error(f"no group {name!r}; there are {', '.join(groups)}")
             groups[name]()
-    except tools.Missing as missing:
+    except Missing as missing:
         print(f"make bench: {missing}", file=sys.stderr)
         return 1
     report = {
+        "generators": generators.name,
         "when": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "machine": {
             "system": platform.platform(),
