@@ -1,0 +1,209 @@
+"""An audio file as a source: read ahead on the file thread, a second or two at a time."""
+
+import logging
+from collections import deque
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.errors import BadAudio
+from media.files.work import File, FileWork, name_of, path_of
+from media.frame import AudioFrame, Samples
+
+AHEAD_S = 2.0
+"""How much is read ahead; the next read is ordered when half of it is played."""
+
+_READ_S = 0.25
+_EXACT_SUBTYPES = frozenset({"PCM_16", "PCM_U8", "PCM_S8", "ULAW", "ALAW"})
+
+_log = logging.getLogger(__name__)
+
+
+class _Converter(Protocol):
+    """`soxr.ResampleStream`, which comes without types."""
+
+    def resample_chunk(self, x: NDArray[np.float32], last: bool = False) -> NDArray[np.float32]: ...
+
+
+class FilePlayback:
+    """Plays a file of any format soundfile reads (WAV, FLAC, Ogg, MP3, AIFF...) as mono at `sample_rate_hz`.
+
+    Opening, the header and the first quarter of a second happen in the constructor, so that a bad file
+    is the caller's error, `BadAudio`; the rest is read by `run_file_work`. At most two seconds are held,
+    however long the file is. `pull` never waits: when the disk is late it gives silence and
+    counts `underruns`. It ends (None) after `repeat` rounds (None: never), and when reading fails, in
+    which case `error` says why. The file is closed at the end or by `close`.
+    """
+
+    def __init__(
+        self, file: File, sample_rate_hz: int, run_file_work: FileWork, *, repeat: int | None = 1
+    ) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self.underruns = 0
+        self.error: BadAudio | None = None
+        self._name = name_of(file)
+        self._run_file_work = run_file_work
+        self._file: Any = _open(file)
+        self.duration_s: float = self._file.frames / self._file.samplerate
+        if not self._file.frames:
+            self._file.close()
+            raise BadAudio(f"{self._name} has no audio in it (0 samples after the header); record it again")
+        self._exact = (
+            self._file.channels == 1
+            and self._file.samplerate == sample_rate_hz
+            and self._file.subtype in _EXACT_SUBTYPES
+        )
+        self._converter = _converter(self._file.samplerate, sample_rate_hz)
+        self._rounds_left = repeat
+        self._round_has_audio = False
+        # One side writes each of these, so no lock is needed: the file thread what was read, the media
+        # thread what was played.
+        self._blocks: deque[Samples] = deque()
+        self._read = 0
+        self._played = 0
+        self._reading = False
+        self._finished = False  # nothing more will be read
+        self._closed = False
+        self._current: Samples = np.zeros(0, np.int16)
+        self._position = 0
+        self._read_ahead(round(_READ_S * sample_rate_hz))
+        if self.error is not None:
+            raise self.error
+        self._order_more()
+
+    def pull(self, n: int) -> AudioFrame | None:
+        """The next `n` samples; the last block is filled up with silence; None after the end."""
+        if self._closed:
+            return None
+        finished = self._finished  # before looking at the blocks: all that were read are there then
+        samples = self._take(n)
+        if finished and not len(samples):
+            return None
+        if (
+            not self._reading
+            and not finished
+            and self._read - self._played < AHEAD_S / 2 * self.sample_rate_hz
+        ):
+            self._order_more()
+        if len(samples) < n:
+            if not finished:
+                self.underruns += 1
+            samples = np.concatenate((samples, np.zeros(n - len(samples), np.int16)))
+        position = self._position
+        self._position += n
+        return AudioFrame(samples, self.sample_rate_hz, position)
+
+    def close(self) -> None:
+        """Stop and close the file (on the file thread). May be called twice."""
+        if not self._closed:
+            self._closed = True
+            self._run_file_work(self._end)
+
+    def _take(self, n: int) -> Samples:
+        current = self._current
+        if len(current) < n:
+            parts = [current]
+            have = len(current)
+            while have < n and self._blocks:
+                parts.append(self._blocks.popleft())
+                have += len(parts[-1])
+            current = np.concatenate(parts)
+        self._current = current[n:]
+        taken = current[:n]
+        self._played += len(taken)
+        return taken
+
+    def _order_more(self) -> None:
+        if not self._finished:
+            self._reading = True
+            self._run_file_work(self._fill)
+
+    # From here on: the file thread (and the constructor, before that knows of us).
+
+    def _fill(self) -> None:
+        self._read_ahead(round(AHEAD_S * self.sample_rate_hz))
+        self._reading = False
+
+    def _read_ahead(self, samples_ahead: int) -> None:
+        while not self._finished and not self._closed and self._read - self._played < samples_ahead:
+            try:
+                block = self._next_block()
+            except (RuntimeError, OSError, ValueError) as error:  # soundfile's own is a RuntimeError
+                self.error = BadAudio(f"{self._name} cannot be read on: {error}")
+                _log.warning("%s", self.error)
+                self._end()
+                return
+            if len(block):
+                self._blocks.append(block)
+                self._read += len(block)
+
+    def _next_block(self) -> Samples:
+        wanted = round(_READ_S * self._file.samplerate)
+        raw = self._file.read(wanted, dtype="int16" if self._exact else "float32", always_2d=True)
+        last = False
+        if len(raw) < wanted:
+            self._round_has_audio = self._round_has_audio or len(raw) > 0
+            last = self._next_round()
+        elif len(raw):
+            self._round_has_audio = True
+        if self._exact:
+            samples: Samples = raw[:, 0]
+        else:
+            mono = raw.mean(axis=1, dtype=np.float32)
+            if self._converter is not None:
+                mono = self._converter.resample_chunk(mono, last=last)
+            samples = np.clip(np.rint(mono * 32768.0), -32768, 32767).astype(np.int16)
+        if last:
+            self._end()
+        return samples
+
+    def _next_round(self) -> bool:
+        """Back to the beginning, or True when this was the last round."""
+        if self._rounds_left is not None:
+            self._rounds_left -= 1
+        if self._rounds_left == 0 or not self._round_has_audio:
+            return True
+        self._round_has_audio = False
+        self._file.seek(0)
+        return False
+
+    def _end(self) -> None:
+        self._finished = True
+        self._file.close()
+
+
+def _open(file: File) -> Any:
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:  # OSError: the package is there but not its libsndfile
+        raise BadAudio(
+            f"{name_of(file)} cannot be played: that needs the package soundfile with libsndfile "
+            f"({error}); install it with `pip install soundfile`"
+        ) from error
+    path = path_of(file)
+    try:
+        if path is not None:
+            open(path, "rb").close()  # for the system's own words; libsndfile only says "System error"
+        return soundfile.SoundFile(file)
+    except OSError as error:
+        raise BadAudio(f"{name_of(file)} cannot be opened: {error.strerror or error}") from error
+    except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+        raise BadAudio(
+            f"{name_of(file)} is no audio file that can be played ({error}); "
+            "WAV, FLAC, Ogg, MP3 and AIFF can, `ffmpeg -i FILE out.wav` makes one of others"
+        ) from error
+
+
+def _converter(from_hz: int, to_hz: int) -> _Converter | None:
+    if from_hz == to_hz:
+        return None
+    try:
+        import soxr
+    except ImportError as error:
+        raise BadAudio(
+            f"a file of {from_hz} Hz in a call of {to_hz} Hz needs the package soxr ({error}); "
+            "install it with `pip install soxr`, or convert the file"
+        ) from error
+    converter: _Converter = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32")
+    return converter
