@@ -195,6 +195,10 @@ class Negotiation:
         self.state = self._next(_Input.REMOTE_OFFER)
         self._remote_offer = offer
 
+    def check_answer_possible(self) -> None:
+        """Raise `InvalidState` if there is no offer to answer."""
+        self._next(_Input.LOCAL_ANSWER)
+
     def create_answer(self, local: LocalAudio) -> SessionDescription:
         """Our answer to their offer; the result is in `audio`.
 

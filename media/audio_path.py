@@ -1,0 +1,158 @@
+"""The local end of a session's audio: its ports, its stream in the engine, what it plays and who listens.
+
+A session has one, and shares it with the sessions forked from it: they all offered the same port.
+It lives until the last of them lets go. The descriptions above it come and go; SSRC, sequence numbers,
+queued audio and listeners stay.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from media.audio.graph import AudioSink, AudioSource, Playlist
+from media.audio.write_queue import Idle, WriteQueue
+from media.driver import StreamHandle
+from media.errors import InvalidState
+from media.plan import Address, StreamPlan
+from media.ports import PortAllocator, RtpSockets
+from media.rtp.statistics import StreamStatistics
+
+if TYPE_CHECKING:
+    from media.session import MediaSession
+
+OpenStream = Callable[["AudioPath", RtpSockets, StreamPlan | None, Sequence[AudioSink]], StreamHandle]
+"""How a path gets its stream in the engine."""
+
+
+class AudioPath:
+    """Ports, stream and queues of one or more sessions.
+
+    `queue` is what the application writes to, `playlist` what the engine pulls from.
+    """
+
+    def __init__(self, rate_hz: int, idle: Idle) -> None:
+        self.queue = WriteQueue(rate_hz, idle=idle)
+        self.playlist = Playlist(self.queue)
+        self.plan: StreamPlan | None = None
+        self.address: Address | None = None
+        self._source: AudioSource | None = None
+        self._sockets: RtpSockets | None = None
+        self._handle: StreamHandle | None = None
+        self._sinks: list[AudioSink] = []
+        self._taps: list[AudioSink] = []
+        self._users: list[MediaSession] = []
+        self._closed = False
+        self._lock = threading.Lock()
+
+    @property
+    def owner(self) -> "MediaSession":
+        """The session that last put a plan to work; the engine's events are its events."""
+        return self._users[-1]
+
+    @property
+    def rate_hz(self) -> int:
+        """The rate of what is written."""
+        return self.queue.sample_rate_hz
+
+    def bind(self, allocator: PortAllocator, host: str, port: int | None) -> Address:
+        """Take a pair of ports, if that was not done; returns where RTP listens."""
+        if self._sockets is None:
+            self._sockets = allocator.allocate(host, port)
+            self.address = self._sockets.address
+        assert self.address is not None
+        return self.address
+
+    def apply(self, session: "MediaSession", plan: StreamPlan | None, open_stream: OpenStream) -> None:
+        """From now on go by the plan of `session`; the first one opens the stream."""
+        with self._lock:
+            if self._closed:
+                return
+            self._users.remove(session)
+            self._users.append(session)
+            self.plan = plan
+            if plan is not None and plan.send_codec is not None:
+                self._set_rate(plan.send_codec.sample_rate_hz)
+            if self._handle is not None:
+                self._handle.update(plan)
+                return
+            assert self._sockets is not None
+            self._handle = open_stream(self, self._sockets, plan, self._sinks)
+            for tap in self._taps:
+                self._handle.add_tap(tap)
+
+    def set_source(self, source: AudioSource | None) -> None:
+        """Send what `source` gives in place of what is written; None: what is written again."""
+        self._source = source
+        self.playlist.fallback = self.queue if source is None else source
+
+    def add_sink(self, sink: AudioSink) -> None:
+        """Give `sink` what is received."""
+        with self._lock:
+            self._sinks.append(sink)
+            if self._handle is not None:
+                self._handle.add_sink(sink)
+
+    def remove_sink(self, sink: AudioSink) -> None:
+        """No more of it; harmless when it was not there."""
+        with self._lock:
+            if sink in self._sinks:
+                self._sinks.remove(sink)
+                if self._handle is not None:
+                    self._handle.remove_sink(sink)
+
+    def add_tap(self, sink: AudioSink) -> None:
+        """Give `sink` what is sent."""
+        with self._lock:
+            self._taps.append(sink)
+            if self._handle is not None:
+                self._handle.add_tap(sink)
+
+    def remove_tap(self, sink: AudioSink) -> None:
+        """No more of it; harmless when it was not there."""
+        with self._lock:
+            if sink in self._taps:
+                self._taps.remove(sink)
+                if self._handle is not None:
+                    self._handle.remove_tap(sink)
+
+    def open_handle(self) -> StreamHandle:
+        """The stream, to send something by hand; `InvalidState` before it is negotiated."""
+        handle = self._handle
+        if handle is None or self.plan is None or self.plan.send_codec is None:
+            raise InvalidState("nothing can be sent yet: first exchange offer and answer")
+        return handle
+
+    def statistics(self) -> StreamStatistics:
+        """What the stream counted, zeros before there is one."""
+        return self._handle.statistics() if self._handle is not None else StreamStatistics()
+
+    def join(self, session: "MediaSession") -> None:
+        """One more session uses it."""
+        with self._lock:
+            self._users.insert(0, session)
+
+    def leave(self, session: "MediaSession") -> bool:
+        """One session fewer. True: the engine will report the end; False: nothing more will happen."""
+        with self._lock:
+            if len(self._users) > 1:
+                self._users.remove(session)
+                return False
+            self._closed = True
+            handle, sockets = self._handle, self._sockets
+        self.playlist.stop()
+        self.queue.close()
+        if handle is not None:
+            handle.close()
+            return True
+        if sockets is not None:
+            sockets.close()
+        return False
+
+    def _set_rate(self, rate_hz: int) -> None:
+        """Follow a codec with another rate; what was written at the old one would have the wrong pitch."""
+        if rate_hz == self.queue.sample_rate_hz:
+            return
+        old, self.queue = self.queue, WriteQueue(rate_hz, idle=self.queue.idle)
+        if self._source is None:
+            self.playlist.fallback = self.queue
+        old.clear()

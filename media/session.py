@@ -1,0 +1,419 @@
+"""One media session: its offers and answers, its audio, its events.
+
+Made by a `MediaManager`. Every method may be called from any thread; those that are coroutines need
+an event loop, the others never wait. Events that a call causes are emitted before it returns, those from
+the wire where the manager's `start()` was called (see `media.dispatch`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from media.audio_path import AudioPath
+from media.config import SessionConstraints, SessionState
+from media.dispatch import Emitter
+from media.errors import MediaError
+from media.events import (
+    MediaReceived,
+    SdpNegotiated,
+    SessionClosed,
+    SessionError,
+    SessionEvent,
+    SessionEventName,
+    SessionUpdated,
+)
+from media.frame import AudioFrame
+from media.plan import Address, MediaDirection, StreamPlan
+from media.sdp.description import SessionDescription
+from media.sdp.matching import AudioAgreement, LocalAudio
+from media.sdp.negotiation import Negotiation, SignalingState
+from media.session_audio import SessionAudio
+from media.statistics import NetworkStats, SessionStatistics, StreamInfo, media_stats
+from media.wishes import Wishes
+
+if TYPE_CHECKING:
+    from media.manager import MediaManager
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+Sdp = str | bytes | SessionDescription
+
+
+class MediaSession(SessionAudio):
+    """A session of one manager.
+
+    `session_id` names it there; `created_at` is when it was made (seconds since 1970).
+    """
+
+    def __init__(
+        self, manager: MediaManager, session_id: str, negotiation: Negotiation, path: AudioPath | None = None
+    ) -> None:
+        self._wishes: Wishes = manager.default_wishes
+        self._pending: Wishes | None = None
+        rate_hz = self._wishes.codecs[0].sample_rate_hz
+        super().__init__(path or AudioPath(rate_hz, manager.config.idle))
+        self._path.join(self)
+        self.session_id = session_id
+        self.created_at = manager.runtime.wall()
+        self._manager = manager
+        self._negotiation = negotiation
+        self._started = manager.runtime.monotonic()
+        self._ended: float | None = None
+        self._events = Emitter(manager.dispatcher)
+        self._final: SessionStatistics | None = None
+        self._waiting: list[concurrent.futures.Future[None]] = []
+        self._frame_post: _FramePost | None = None
+
+    def __repr__(self) -> str:
+        return f"<MediaSession {self.session_id[:8]} {self.state.value} {self.local_address}>"
+
+    # --- what it is ---
+
+    @property
+    def state(self) -> SessionState:
+        """Where it stands; PAUSED means negotiated with nothing flowing either way."""
+        if self._closed:
+            return SessionState.CLOSED
+        if self._negotiation.agreed:
+            paused = self.direction is MediaDirection.INACTIVE
+            return SessionState.PAUSED if paused else SessionState.ACTIVE
+        if self._negotiation.state is SignalingState.STABLE:
+            return SessionState.IDLE
+        return SessionState.NEGOTIATING
+
+    @property
+    def signaling_state(self) -> SignalingState:
+        """Whether an offer is open, and whose."""
+        return self._negotiation.state
+
+    @property
+    def direction(self) -> MediaDirection:
+        """Which way audio flows as negotiated, from our side; INACTIVE before the first answer."""
+        audio = self._negotiation.audio
+        return audio.direction if audio is not None else MediaDirection.INACTIVE
+
+    @property
+    def codec(self) -> str | None:
+        """The name of the codec we send with, None before the first answer or without audio."""
+        audio = self._negotiation.audio
+        return audio.send_codec.name if audio is not None else None
+
+    @property
+    def local_address(self) -> Address | None:
+        """Where our RTP socket listens, None before an offer or answer of ours was made."""
+        return self._path.address
+
+    @property
+    def remote_address(self) -> Address | None:
+        """Where our RTP goes: as learned from the peer's packets, else as its description says."""
+        audio = self._negotiation.audio
+        return self._path.statistics().source or (audio.remote_rtp if audio is not None else None)
+
+    @property
+    def local_sdp(self) -> str | None:
+        """Our description as text: the open offer, else the agreed one."""
+        description = self._negotiation.local
+        return str(description) if description is not None else None
+
+    @property
+    def remote_sdp(self) -> str | None:
+        """The peer's description as text: the open offer, else the agreed one."""
+        description = self._negotiation.remote
+        return str(description) if description is not None else None
+
+    @property
+    def streams(self) -> tuple[StreamInfo, ...]:
+        """The negotiated streams."""
+        audio = self._negotiation.audio
+        if audio is None:
+            return ()
+        return (
+            StreamInfo(
+                "audio",
+                audio.direction,
+                audio.send_codec.name,
+                audio.send_payload_type,
+                audio.ptime_ms,
+                self.remote_address,
+            ),
+        )
+
+    def statistics(self) -> SessionStatistics:
+        """A snapshot; of a closed session the last one."""
+        if self._final is not None:
+            return self._final
+        runtime = self._manager.runtime
+        now = runtime.monotonic()
+        counted = self._path.statistics()
+        idle_s = now - max(counted.last_activity, self._started)
+        audio = self._negotiation.audio
+        return SessionStatistics(
+            session_id=self.session_id,
+            state=self.state,
+            duration=(self._ended or now) - self._started,
+            last_activity=runtime.wall() - idle_s,
+            media={"audio": media_stats(counted, self.codec)},
+            network=NetworkStats(
+                self.local_address, audio.remote_rtp if audio is not None else None, counted.source
+            ),
+        )
+
+    # --- offer and answer ---
+
+    async def gather(self) -> None:
+        """Find out our addresses before the first offer. They are known today; STUN will go here."""
+
+    def create_offer(self, constraints: SessionConstraints | None = None) -> str:
+        """Our offer, the first or a new one in a running session; the answer goes to `set_remote_answer`.
+
+        From now on what we offered may arrive. In a running session all goes on as before until the
+        answer. Raises `InvalidState` while an offer is open, `PortError`, `BadAddress`, `UnknownCodec`.
+        """
+        with self._reporting(), self._lock:
+            self._check_open()
+            first = not self._negotiation.agreed
+            wishes = self._wishes.changed(constraints)
+            local = self._local_audio(wishes)
+            description = self._negotiation.create_offer(local)
+            self._pending = wishes
+            self._apply(self._plan_while_offering(local))
+        if not first:
+            self._emit("session_updated", SessionUpdated(self, "offered"))
+        return str(description)
+
+    def set_remote_offer(self, sdp: Sdp) -> None:
+        """The peer's offer; answer it with `create_answer`, or `rollback()`.
+
+        Raises `BadSdp`, and `InvalidState` while another offer is open (roll ours back first: glare).
+        """
+        with self._reporting(), self._lock:
+            self._check_open()
+            self._negotiation.set_remote_offer(as_description(sdp))
+        if self._negotiation.agreed:
+            self._emit("session_updated", SessionUpdated(self, "offered"))
+
+    def create_answer(self, constraints: SessionConstraints | None = None) -> str:
+        """Our answer to the peer's offer; media flows by it from now on.
+
+        Raises `NoCommonCodec` or `MediaRefused` where nothing of the offer can be used: the offer stays
+        open, the session as it was; try other constraints, `rollback()` or close. Also `PortError` and
+        `BadAddress`.
+        """
+        with self._reporting(), self._lock:
+            self._check_open()
+            self._negotiation.check_answer_possible()
+            wishes = self._wishes.changed(constraints)
+            description = self._negotiation.create_answer(self._local_audio(wishes))
+            self._wishes = wishes
+            self._apply_agreement()
+        self._negotiated()
+        return str(description)
+
+    def set_remote_answer(self, sdp: Sdp) -> None:
+        """The peer's answer to our offer; media flows by it from now on.
+
+        Raises `BadSdp`, `BadAnswer`, `NoCommonCodec`; the offer then stays open and the session as it was.
+        """
+        with self._reporting(), self._lock:
+            self._check_open()
+            self._negotiation.set_remote_answer(as_description(sdp))
+            if self._pending is not None:
+                self._wishes, self._pending = self._pending, None
+            self._apply_agreement()
+        self._negotiated()
+
+    def rollback(self) -> None:
+        """Forget the open offer, ours or theirs; what was agreed before goes on.
+
+        Raises `InvalidState` if no offer is open.
+        """
+        with self._lock:
+            self._check_open()
+            ours = self._negotiation.state is SignalingState.HAVE_LOCAL_OFFER
+            self._negotiation.rollback()
+            self._pending = None
+            if ours:
+                self._apply_agreement()
+        self._emit("session_updated", SessionUpdated(self, "rolled_back"))
+
+    def fork(self) -> MediaSession:
+        """A session that stands where this one does, on the same ports.
+
+        For early dialogs (RFC 3261 section 13.2.2.4): fork while the offer is open, give the fork a preview
+        or one branch's answer, and this one the final answer. Whichever got an answer last has the
+        sound; the ports live until the last is closed.
+        """
+        with self._lock:
+            self._check_open()
+            session = MediaSession(
+                self._manager, self._manager.new_session_id(), self._negotiation.fork(), self._path
+            )
+            session._wishes, session._pending = self._wishes, self._pending
+        self._manager.adopt(session)
+        return session
+
+    # --- events and end ---
+
+    def on(self, event: SessionEventName, handler: Handler) -> Handler:
+        """Call `handler` with one event object for each `event` of this session; returns `handler`."""
+        self._events.on(event, handler)
+        if event == "media_received":
+            self.watch_frames()
+        elif event == "statistics":
+            self._manager.report_statistics()
+        return handler
+
+    def remove_listener(self, event: SessionEventName, handler: Callable[..., Any]) -> None:
+        """Do not call `handler` any more."""
+        self._events.remove_listener(event, handler)
+
+    def close(self) -> None:
+        """End it and return at once; `session_closed` brings the last statistics when the ports are free."""
+        self._manager.close_session(self.session_id)
+
+    async def wait_closed(self) -> None:
+        """Wait until the ports are free and `session_closed` was emitted; returns at once if that is so."""
+        with self._lock:
+            if self._final is not None:
+                return
+            future: concurrent.futures.Future[None] = concurrent.futures.Future()
+            self._waiting.append(future)
+        await asyncio.wrap_future(future)
+
+    # --- for the manager ---
+
+    @property
+    def events(self) -> Emitter:
+        """Its emitter."""
+        return self._events
+
+    @property
+    def path(self) -> AudioPath:
+        """Its ports and queues."""
+        return self._path
+
+    def watch_frames(self) -> None:
+        """Post received frames as `media_received` from now on."""
+        with self._lock:
+            if self._frame_post is None and not self._closed:
+                self._frame_post = _FramePost(self, self._manager)
+                self._path.add_sink(self._frame_post)
+
+    def shut(self) -> bool:
+        """Close; True if the engine will report the end, False if `finish` is to be called now."""
+        with self._lock:
+            if self._closed:
+                return True
+            self._ended = self._manager.runtime.monotonic()
+            self._closed = True
+            post = self._frame_post
+        self._close_readers()
+        if post is not None:
+            self._path.remove_sink(post)
+        return self._path.leave(self)
+
+    def finish(self) -> None:
+        """The ports are free: fix the statistics, tell listeners and those who wait."""
+        statistics = self.statistics()
+        with self._lock:
+            if self._final is not None:
+                return
+            self._final = statistics
+            waiting, self._waiting = self._waiting, []
+        self._emit("session_closed", SessionClosed(self, statistics))
+        for future in waiting:
+            future.set_result(None)
+
+    # --- inside ---
+
+    def _emit(self, name: SessionEventName, event: SessionEvent) -> None:
+        self._manager.emit(name, event)
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """What the block refuses is also a `session_error`, once the lock is free."""
+        try:
+            yield
+        except MediaError as error:
+            self._emit("session_error", SessionError(self, error))
+            raise
+
+    def _negotiated(self) -> None:
+        self._emit(
+            "sdp_negotiated", SdpNegotiated(self, self.local_sdp or "", self.remote_sdp or "", self.codec)
+        )
+        self._emit("session_updated", SessionUpdated(self, "negotiated"))
+
+    def _local_audio(self, wishes: Wishes) -> LocalAudio:
+        """What we offer or accept; takes the ports if that was not done yet."""
+        wishes.check_reachable()
+        return wishes.local_audio(self._path.bind(self._manager.ports, wishes.local_ip, wishes.local_port))
+
+    def _apply(self, plan: StreamPlan | None) -> None:
+        self._path.apply(self, plan, self._manager.open_stream)
+
+    def _apply_agreement(self) -> None:
+        audio = self._negotiation.audio
+        self._apply(self._plan(audio) if audio is not None else None)
+
+    def _plan(self, audio: AudioAgreement) -> StreamPlan:
+        """The stream as agreed; formats agreed earlier may still arrive for a while and stay known."""
+        before = self._path.plan.receive_codecs if self._path.plan is not None else {}
+        return StreamPlan(
+            send_codec=audio.send_codec,
+            send_payload_type=audio.send_payload_type,
+            receive_codecs={**before, **audio.receive_codecs},
+            telephone_event_send=audio.telephone_event_send,
+            telephone_event_receive=audio.telephone_event_receive,
+            direction=audio.direction,
+            ptime_ms=audio.ptime_ms,
+            remote_rtp=audio.remote_rtp,
+            remote_rtcp=audio.remote_rtcp,
+            cname=self._manager.cname,
+            rtcp_mux=audio.rtcp_mux,
+        )
+
+    def _plan_while_offering(self, local: LocalAudio) -> StreamPlan:
+        """Before the answer: as agreed so far, and ready for all we offer (RFC 3264 section 5.1)."""
+        by_key = {(c.name, c.clock_rate_hz, c.channels): c for c in local.codecs}
+        offered = {
+            number: by_key[entry.encoding, entry.clock_rate_hz, entry.channels]
+            for number, entry in self._negotiation.offered_codecs.items()
+        }
+        current = self._path.plan if self._negotiation.audio is not None else None
+        if current is not None:
+            return replace(current, receive_codecs={**offered, **current.receive_codecs})
+        receives = local.enabled and local.direction.receives
+        return StreamPlan(
+            send_codec=None,
+            send_payload_type=0,
+            receive_codecs=offered,
+            telephone_event_receive=self._negotiation.offered_events,
+            direction=MediaDirection.RECVONLY if receives else MediaDirection.INACTIVE,
+            ptime_ms=local.ptime_ms,
+            cname=self._manager.cname,
+        )
+
+
+class _FramePost:
+    """The sink behind `media_received`."""
+
+    def __init__(self, session: MediaSession, manager: MediaManager) -> None:
+        self._session = session
+        self._manager = manager
+
+    def push(self, frame: AudioFrame) -> None:
+        """Post the frame if somebody still listens; media thread."""
+        session, manager = self._session, self._manager
+        if manager.listens("media_received", session):
+            event = MediaReceived(session, frame)
+            manager.dispatcher.post_droppable(lambda: manager.emit("media_received", event))
+
+
+def as_description(sdp: Sdp) -> SessionDescription:
+    """A description from text, bytes, or one already read; `BadSdp` says what is wrong."""
+    return sdp if isinstance(sdp, SessionDescription) else SessionDescription.parse(sdp)

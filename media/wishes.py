@@ -1,0 +1,97 @@
+"""What a session wants, with every default filled in: settings of the manager, changed by constraints."""
+
+import ipaddress
+from dataclasses import dataclass, replace
+
+from media.codec import registry
+from media.codec.base import Codec
+from media.config import ManagerConfig, SessionConstraints
+from media.errors import BadAddress, UnknownCodec, Unsupported
+from media.plan import Address, MediaDirection
+from media.sdp.matching import LocalAudio
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """See `SessionConstraints` and `ManagerConfig` for the meaning of each field."""
+
+    local_ip: str
+    local_port: int | None
+    advertised_ip: str | None
+    audio_enabled: bool
+    codecs: tuple[Codec, ...]
+    direction: MediaDirection
+    ptime_ms: int
+    prefer_own: bool
+    one_codec: bool
+    rtcp_mux: bool
+    events_payload_type: int | None
+
+    @classmethod
+    def of(cls, config: ManagerConfig) -> "Wishes":
+        """Those of a session without constraints; `UnknownCodec` for a name nobody registered."""
+        return cls(
+            local_ip=config.default_local_ip,
+            local_port=None,
+            advertised_ip=config.advertised_ip,
+            audio_enabled=True,
+            codecs=find_codecs(config.default_audio_codecs),
+            direction=MediaDirection.SENDRECV,
+            ptime_ms=config.default_ptime,
+            prefer_own=config.prefer_own_codecs,
+            one_codec=config.answer_one_codec,
+            rtcp_mux=config.rtcp_mux,
+            events_payload_type=101,
+        )
+
+    def changed(self, constraints: SessionConstraints | None) -> "Wishes":
+        """With what the constraints say; where they are None, as before."""
+        if constraints is None:
+            return self
+        if constraints.video_enabled:
+            raise Unsupported("there is no video yet; leave video_enabled False")
+        c = constraints
+        return replace(
+            self,
+            local_ip=c.local_ip or self.local_ip,
+            local_port=self.local_port if c.local_port is None else c.local_port,
+            advertised_ip=c.advertised_ip or self.advertised_ip,
+            audio_enabled=c.audio_enabled,
+            codecs=self.codecs if c.audio_codecs is None else find_codecs(c.audio_codecs),
+            direction=c.audio_direction,
+            ptime_ms=c.audio_ptime or self.ptime_ms,
+            prefer_own=self.prefer_own if c.prefer_own_codecs is None else c.prefer_own_codecs,
+            events_payload_type=c.dtmf_payload_type if c.dtmf_enabled else None,
+        )
+
+    def local_audio(self, bound: Address) -> LocalAudio:
+        """The same for the negotiation, once RTP listens on `bound`."""
+        return LocalAudio(
+            address=self.advertised_ip or bound[0],
+            port=bound[1],
+            codecs=self.codecs,
+            direction=self.direction,
+            ptime_ms=self.ptime_ms,
+            events_payload_type=self.events_payload_type,
+            prefer_own=self.prefer_own,
+            one_codec=self.one_codec,
+            rtcp_mux=self.rtcp_mux,
+            enabled=self.audio_enabled,
+        )
+
+    def check_reachable(self) -> None:
+        """Raise `BadAddress` if we listen everywhere and nobody said which address peers shall use."""
+        if self.advertised_ip is None and ipaddress.ip_address(self.local_ip).is_unspecified:
+            raise BadAddress(self.local_ip, "no peer can send there: set advertised_ip to the one it can")
+
+
+def find_codecs(names: tuple[str, ...]) -> tuple[Codec, ...]:
+    """Codecs by name, "PCMU" or with rate and channels "L16/8000"; each once, in order."""
+    codecs: dict[Codec, None] = {}
+    for name in names:
+        encoding, *rest = name.split("/")
+        if len(rest) > 2 or not all(part.isascii() and part.isdigit() for part in rest):
+            raise UnknownCodec(name, registry.names())
+        rate = int(rest[0]) if rest else None
+        codecs[registry.get(encoding, rate, int(rest[1]) if len(rest) == 2 else 1)] = None
+    return tuple(codecs)
