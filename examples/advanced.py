@@ -17,6 +17,7 @@ from media import (
     PortRange,
     SessionConstraints,
     SessionEvent,
+    SessionEventName,
 )
 
 CONFIG = ManagerConfig(
@@ -41,7 +42,7 @@ def advanced() -> None:
         say("   🎵 Supported codecs: {codecs}", codecs=codec_list(CONFIG.default_audio_codecs))
         pairs = several_sessions(manager)
         codec_negotiation(manager)
-        error_handling(manager, busy=pairs[0][0])
+        error_handling(manager, taken=pairs[0][0])
         sound_and_dtmf(manager, log)
         live_statistics(manager, pairs)
         say()
@@ -109,17 +110,18 @@ def codec_negotiation(manager: MediaManager) -> None:
             raise ExampleFailed(_("the two sides agreed on an unexpected codec"))
 
 
-def error_handling(manager: MediaManager, busy: MediaSession) -> None:
-    """Six mistakes and what the library says to each; `busy` is a session whose port is taken."""
+def error_handling(manager: MediaManager, taken: MediaSession) -> None:
+    """Six mistakes and what the library says to each; the port of the session `taken` is not free."""
     say()
     say("⚠️ Demonstrating error handling...")
-    port = busy.local_address[1]
-    only_busy = ManagerConfig(CONFIG.default_local_ip, rtp_port_range=PortRange(port, port + 1))
+    assert taken.local_address is not None  # it has made an offer, so it listens
+    port = taken.local_address[1]
+    only_that = ManagerConfig(CONFIG.default_local_ip, rtp_port_range=PortRange(port, port + 1))
     offer_pcmu = SessionConstraints(audio_codecs=("PCMU",))
 
     def range_exhausted() -> None:
-        with MediaManager(only_busy) as other:
-            other.create_offer(SessionConstraints())
+        with MediaManager(only_that) as other:
+            other.create_offer()
 
     def no_common_codec() -> None:
         caller, offer = manager.create_offer(offer_pcmu)
@@ -133,10 +135,7 @@ def error_handling(manager: MediaManager, busy: MediaSession) -> None:
     mistakes: tuple[tuple[str, Callable[[], object]], ...] = (
         (_("Unknown session"), lambda: manager.get_session("no-such-session")),
         (_("Bad SDP"), lambda: manager.create_session_from_sdp("v=0\r\nthis is not SDP\r\n")),
-        (
-            _("Answer without a session"),
-            lambda: manager.create_answer("no-such-session", SessionConstraints()),
-        ),
+        (_("Answer without a session"), lambda: manager.create_answer("no-such-session")),
         (_("Port range exhausted"), range_exhausted),
         (_("Port taken"), lambda: manager.create_offer(SessionConstraints(local_port=port))),
         (_("No common codec"), no_common_codec),
@@ -153,7 +152,7 @@ def error_handling(manager: MediaManager, busy: MediaSession) -> None:
 class EventLog:
     """Remembers every event of a manager with the time it came."""
 
-    NAMES = (
+    NAMES: tuple[SessionEventName, ...] = (
         "session_created",
         "session_updated",
         "sdp_negotiated",
@@ -189,19 +188,20 @@ def sound_and_dtmf(manager: MediaManager, log: EventLog) -> None:
     begun = time.monotonic()
     caller, callee = connect(manager, ("PCMU",), ("PCMU",))
     caller.write(tone(caller.rate, 440, 0.5))
+    wait_until(lambda: received(callee) >= 25)
+    heard = received(callee)
+    packets = ngettext("{count} packet", "{count} packets", heard)
+    say("   🎵 The other end received: {packets}", packets=packets)
     caller.send_dtmf(DIGITS)
     wait_until(lambda: log.count("dtmf_received", begun) >= len(DIGITS), timeout=5)
-    audio = callee.statistics().media["audio"]
     digits = log.count("dtmf_received", begun)
-    packets = ngettext("{count} packet", "{count} packets", audio.packets_received)
-    say("   🎵 The other end received: {packets}", packets=packets)
     say(
         "   🔢 DTMF sent: {digits}; the other end received {heard} of {sent}",
         digits=" ".join(DIGITS),
         heard=digits,
         sent=len(DIGITS),
     )
-    if not audio.packets_received or digits != len(DIGITS):
+    if not heard or digits != len(DIGITS):
         raise ExampleFailed(_("the other end did not hear everything"))
     for session in (caller, callee):
         manager.close_session(session.session_id)
@@ -209,6 +209,11 @@ def sound_and_dtmf(manager: MediaManager, log: EventLog) -> None:
     say()
     say("📜 The event log of this call (seconds from its start):")
     log.show(begun)
+
+
+def received(session: MediaSession) -> int:
+    """How many packets `session` has received so far."""
+    return session.statistics().media["audio"].packets_received
 
 
 def tone(rate: int, hz: float, seconds: float) -> bytes:

@@ -1,7 +1,7 @@
 """Example 4: every operation of the media manager once, as short as it gets."""
 
 from examples.kit import example, rule, say, short, wait_until
-from media import ManagerConfig, MediaManager, PortRange, SessionConstraints, SessionDescription
+from media import ManagerConfig, MediaManager, PortRange, SessionDescription
 
 CONFIG = ManagerConfig(default_local_ip="127.0.0.1", rtp_port_range=PortRange(11000, 11100))
 
@@ -21,7 +21,7 @@ def basic_operations() -> None:
         "session_created", lambda event: say("🔔 on: session_created [{id}]", id=short(event.session_id))
     )
 
-    caller, offer = manager.create_offer(SessionConstraints())
+    caller, offer = manager.create_offer()
     say(
         "✅ create_offer: [{id}], {count} lines of SDP",
         id=short(caller.session_id),
@@ -34,7 +34,7 @@ def basic_operations() -> None:
     third = manager.create_session_from_description(SessionDescription.parse(offer))
     say("✅ create_session_from_description: [{id}]", id=short(third.session_id))
 
-    answer = manager.create_answer(callee.session_id, SessionConstraints())
+    answer = manager.create_answer(callee.session_id)
     say("✅ create_answer: state {state}, codec {codec}", state=callee.state.value, codec=callee.codec)
 
     manager.update_session(caller.session_id, answer)

@@ -20,7 +20,7 @@ from examples.kit import (
     show_sdp,
     wait_until,
 )
-from media import ManagerConfig, MediaManager, MediaSession, PortRange, SessionConstraints
+from media import ManagerConfig, MediaManager, MediaSession, PortRange
 
 CONFIG = ManagerConfig(
     default_local_ip="127.0.0.1",
@@ -78,7 +78,7 @@ def connect(manager: MediaManager) -> tuple[MediaSession, MediaSession]:
     """Steps 2 to 4: the offer, the answer, and both sides active."""
     say()
     say("🚀 2. Creating the first session (Caller) with an SDP offer...")
-    caller, offer = manager.create_offer(SessionConstraints())
+    caller, offer = manager.create_offer()
     say("✅ Caller session created: {id}", id=short(caller.session_id))
     say("   📍 Local address: {address}", address=address_text(caller.local_address))
     show_sdp("SDP Offer", offer)
@@ -86,7 +86,7 @@ def connect(manager: MediaManager) -> tuple[MediaSession, MediaSession]:
     say()
     say("📞 3. Creating the second session (Callee) from the SDP offer...")
     callee = manager.create_session_from_sdp(offer)
-    answer = manager.create_answer(callee.session_id, SessionConstraints())
+    answer = manager.create_answer(callee.session_id)
     say("✅ Callee session created: {id}", id=short(callee.session_id))
     say("   📍 Local address: {address}", address=address_text(callee.local_address))
     show_sdp("SDP Answer", answer)

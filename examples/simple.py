@@ -69,7 +69,7 @@ def converse(manager: MediaManager) -> None:
     # The one who is called makes a session out of the offer and answers with a text of the same format.
     say("📱 Step 4: Creating the Callee session from the offer...")
     callee = manager.create_session_from_sdp(offer)
-    answer = manager.create_answer(callee.session_id, SessionConstraints())
+    answer = manager.create_answer(callee.session_id)
     say(
         "   ✅ Callee: {id}, listens on {address}",
         id=short(callee.session_id),

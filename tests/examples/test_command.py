@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.kit import command
+from examples.kit import command, language
 from examples.kit.registry import Example, ExampleFailed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,11 +25,11 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[1] == "2. 🔧 Простой пример для начинающих"
 
 
-@pytest.mark.parametrize(("language", "words"), [("ru", "Использование:"), ("en", "Usage:")])
+@pytest.mark.parametrize(("lang", "words"), [("ru", "Использование:"), ("en", "Usage:")])
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help(language: str, words: str, flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help(lang: str, words: str, flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
-        command.main([flag, "--lang", language])
+        command.main([flag, "--lang", lang])
     assert left.value.code == 0
     assert capsys.readouterr().out.startswith(words)
 
@@ -57,7 +57,7 @@ def test_a_failed_example_says_why_and_what_to_do(capsys: pytest.CaptureFixture[
     def fail() -> None:
         raise ExampleFailed("nothing came")
 
-    command.use("en")
+    language.use("en")
     assert command.run(Example(9, "", "", fail)) is False
     error = capsys.readouterr().err
     assert error.startswith("❌ Example 9 did not succeed: nothing came\n")

@@ -1,4 +1,4 @@
-"""The menu: what it shows, what it makes of every answer; typed through a pipe and by a person at a terminal."""
+"""The menu: what it shows and makes of every answer, through a pipe and typed by a person at a terminal."""
 
 import os
 import subprocess

@@ -7,7 +7,6 @@ import pytest
 import examples
 from examples.kit import registry
 
-
 EXAMPLE = """\
 from examples.kit import example
 
