@@ -74,6 +74,17 @@ class MediaFrame(StreamEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class StreamFailed(StreamEvent):
+    """Something raised while the stream was served; a source, sink or tap that did was taken off it.
+
+    The stream goes on. `what` names the thing at fault, `error` is what it raised.
+    """
+
+    what: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class StreamClosed(StreamEvent):
     """The stream is gone and its sockets are closed; `statistics` is its last StreamStatistics."""
 

@@ -35,6 +35,11 @@ class RtpSockets:
         """Where RTP is received."""
         return self.rtp.address
 
+    @property
+    def send_errors(self) -> int:
+        """Datagrams the system refused to send, RTP and RTCP."""
+        return self.rtp.send_errors + (0 if self.rtcp is None else self.rtcp.send_errors)
+
     def close(self) -> None:
         """Close both and free the pair; harmless when done already."""
         self.rtp.close()

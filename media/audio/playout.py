@@ -1,0 +1,166 @@
+"""From packets to frames: jitter buffer, decoders, and what stands in for missing sound.
+
+Packets may be of any length, of several payload types, and of another length than negotiated; what
+comes out are blocks of one length, one at each tick while there is something to play.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from media.audio.concealment import Concealer
+from media.audio.jitter_buffer import Entry, JitterBuffer
+from media.codec.base import Codec, Decoder
+from media.errors import CodecError
+from media.frame import Samples
+
+
+class Playout:
+    """Plays one source at the rate of the codec that it uses at present."""
+
+    def __init__(self, codecs: Mapping[int, Codec], block_ms: int, buffer: JitterBuffer) -> None:
+        self.buffer = buffer
+        self.sample_rate_hz = 0
+        self.block = 0
+        """Samples in what `pull` gives."""
+        self.undecodable = 0
+        self.codec: Codec | None = None
+        self._codecs: dict[int, Codec] = {}
+        self._decoders: dict[int, Decoder] = {}
+        self._payload_type = -1
+        self._rest: Samples | None = None
+        self._idle = True
+        self.configure(codecs, block_ms)
+
+    def configure(self, codecs: Mapping[int, Codec], block_ms: int) -> None:
+        """From now on these payload types and blocks; decoders of those that stay keep their state."""
+        for number, codec in self._codecs.items():
+            if codecs.get(number) != codec:
+                self._decoders.pop(number, None)
+        self._codecs = dict(codecs)
+        self._block_ms = block_ms
+        codec_now = self._codecs.get(self._payload_type)
+        if codec_now is None and codecs:
+            self._payload_type, codec_now = next(iter(codecs.items()))
+        if codec_now is not None:
+            self._select(codec_now)
+
+    def put(self, timestamp: int, payload_type: int, payload: bytes, arrival: float) -> None:
+        """Take a packet of one of the codecs."""
+        if payload_type != self._payload_type:
+            self._payload_type = payload_type
+            codec = self._codecs[payload_type]
+            assert self.codec is not None
+            if codec.clock_rate_hz != self.codec.clock_rate_hz:  # timestamps begin anew with another clock
+                self._select(codec)
+        self.buffer.put(timestamp, payload_type, payload, arrival)
+
+    def restart(self) -> None:
+        """Another source begins: forget what is buffered, and the state of decoders."""
+        self._decoders.clear()
+        self._rest = None
+        if self.codec is not None:
+            self.buffer.reset(self.codec.clock_rate_hz, self._block_ms)
+
+    def pull(self, now: float) -> Samples | None:
+        """The block of this tick, or None while there is nothing to play."""
+        buffer = self.buffer
+        if buffer.surplus(now):
+            self._next_block(now)
+        if self._rest is None:  # the usual case: one packet is one block
+            got = buffer.get(now)
+            if got is None:
+                self._idle = True
+                return None
+            if not isinstance(got, int):
+                samples = self._decoded(got)
+                if samples is not None:
+                    if len(samples) == self.block:
+                        return samples
+                    self._rest = samples
+            else:
+                self._rest = self._concealed(min(got, self._block_units))
+        return self._next_block(now)
+
+    def _next_block(self, now: float) -> Samples | None:
+        """A block out of packets of other lengths, and holes."""
+        parts: list[Samples] = []
+        have = 0
+        if self._rest is not None:
+            parts.append(self._rest)
+            have = len(self._rest)
+            self._rest = None
+        while have < self.block:
+            got = self.buffer.get(now)
+            if got is None:
+                if not parts:
+                    self._idle = True
+                    return None
+                part: Samples | None = np.zeros(self.block - have, np.int16)  # the end of the spurt
+            elif not isinstance(got, int):
+                rate = self.sample_rate_hz
+                part = self._decoded(got)
+                if self.sample_rate_hz != rate:  # what is left of the other rate is a fraction of a block
+                    parts.clear()
+                    have = 0
+            else:
+                missing = (self.block - have) * self._clock_rate_hz // self.sample_rate_hz
+                part = self._concealed(min(got, max(1, missing)))
+            if part is not None:
+                parts.append(part)
+                have += len(part)
+        joined = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if have > self.block:
+            self._rest = joined[self.block :]
+            return joined[: self.block]
+        return joined
+
+    def _decoded(self, entry: Entry) -> Samples | None:
+        payload_type, payload, _ = entry
+        decoder = self._decoders.get(payload_type)
+        if decoder is None:
+            codec = self._codecs.get(payload_type)
+            if codec is None:  # negotiated away while it was buffered
+                return None
+            decoder = self._decoders[payload_type] = codec.make_decoder()
+        if payload_type != self._playing_type:
+            self._switch(payload_type)
+        try:
+            samples = decoder.decode(payload)
+        except CodecError:
+            self.undecodable += 1
+            return None
+        size = len(samples)
+        rate, clock = self.sample_rate_hz, self._clock_rate_hz
+        self.buffer.advance(size if rate == clock else size * clock // rate)
+        if self._idle:
+            self._idle = False
+            self._concealer.reset()
+        return self._concealer.good(samples)
+
+    def _concealed(self, units: int) -> Samples:
+        self.buffer.advance(units)
+        return self._concealer.conceal(max(1, units * self.sample_rate_hz // self._clock_rate_hz))
+
+    def _switch(self, payload_type: int) -> None:
+        """The packets played now are of another codec with the same clock (PCMU, PCMA, G.722)."""
+        self._playing_type = payload_type
+        codec = self._codecs[payload_type]
+        if codec.sample_rate_hz != self.sample_rate_hz:
+            self._set_rate(codec)
+        self.codec = codec
+
+    def _select(self, codec: Codec) -> None:
+        """Begin with this codec and an empty buffer."""
+        self.codec = codec
+        self._playing_type = self._payload_type
+        self._set_rate(codec)
+        self.buffer.reset(codec.clock_rate_hz, self._block_ms)
+
+    def _set_rate(self, codec: Codec) -> None:
+        self.sample_rate_hz = codec.sample_rate_hz
+        self._clock_rate_hz = codec.clock_rate_hz
+        self.block = codec.samples_in(self._block_ms)
+        self._block_units = codec.timestamp_units(self.block)
+        self._concealer = Concealer(codec.sample_rate_hz)
+        self._rest = None

@@ -1,0 +1,183 @@
+"""The receiving half of a stream: from datagrams to the frames that sinks get. Pure."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from media.audio.graph import AudioSink
+from media.audio.jitter_buffer import JitterBuffer
+from media.audio.playout import Playout
+from media.dtmf.telephone_event import DtmfDigit, TelephoneEventReceiver
+from media.errors import BadPacket
+from media.frame import AudioFrame
+from media.plan import Address, StreamPlan
+from media.rtp.packet import RtpPacket
+from media.rtp.receiver import Receiver
+from media.rtp.source import Source, Verdict, plausible
+
+Fail = Callable[[str, Exception], object]
+
+
+class Listener(Protocol):
+    """What happened on the way in (the stream)."""
+
+    def source_locked(self, address: Address, first: bool) -> None:
+        """Packets are now accepted from `address`; `first` if there was no source before."""
+        ...
+
+    def digit(self, digit: DtmfDigit) -> None:
+        """A telephone-event ended."""
+        ...
+
+    def failed(self, what: str, error: Exception) -> None:
+        """A sink raised and was removed."""
+        ...
+
+
+class Inbound:
+    """Checks whom packets come from, counts them, and plays them while somebody listens."""
+
+    def __init__(self, listener: Listener, buffer: JitterBuffer) -> None:
+        self.source = Source()
+        self.receiver: Receiver | None = None
+        self.position = 0
+        """Samples since the stream began, heard or not: the timestamp of the next frame."""
+        self.foreign = 0
+        self.garbage = 0
+        self.bytes = 0
+        self.digits = 0
+        self.last_arrival = 0.0
+        self.past_received = self.past_lost = self.past_duplicates = self.past_reordered = 0
+        """Counts of the sources before the present one."""
+        self._listener = listener
+        self._sinks: tuple[AudioSink, ...] = ()
+        self._receives = False
+        self._clocks: dict[int, int] = {}
+        self._event_type: int | None = None
+        self._events = TelephoneEventReceiver()
+        self.playout = Playout({}, 20, buffer)
+
+    def configure(self, plan: StreamPlan | None, block_ms: int) -> None:
+        """Go by this plan; nothing is received without one."""
+        codecs = {} if plan is None else plan.receive_codecs
+        self._clocks = {number: codec.clock_rate_hz for number, codec in codecs.items()}
+        self._event_type = None
+        if plan is not None and plan.telephone_event_receive is not None:
+            self._event_type = plan.telephone_event_receive
+            clock = next(iter(self._clocks.values()), 8000)
+            self._events = TelephoneEventReceiver(clock)
+            self._clocks.setdefault(self._event_type, clock)
+        self._receives = plan is not None and plan.direction.receives
+        self.playout.configure(codecs, block_ms)
+        self.source.name(None if plan is None else plan.remote_rtp)
+
+    def add_sink(self, sink: AudioSink) -> None:
+        """Give `sink` all that is played from now on."""
+        if not self._sinks:  # nothing was decoded while nobody listened
+            self.playout.restart()
+        self._sinks = (*self._sinks, sink)
+
+    def remove_sink(self, sink: AudioSink) -> None:
+        """Give it nothing more."""
+        self._sinks = tuple(other for other in self._sinks if other is not sink)
+
+    def receive(self, data: bytes, address: Address, arrival: float) -> None:
+        """Take one datagram that is no RTCP; whatever it is, it does no harm."""
+        try:
+            packet = RtpPacket.parse(data)
+        except BadPacket:
+            self.garbage += 1
+            return
+        payload_type = packet.payload_type
+        if payload_type not in self._clocks:
+            self.garbage += 1
+            return
+        source = self.source
+        if (packet.ssrc != source.ssrc or address != source.address) and not self._admit(
+            packet, address, arrival
+        ):
+            return
+        receiver = self.receiver
+        assert receiver is not None
+        timestamp = packet.timestamp
+        is_event = payload_type == self._event_type
+        if receiver.receive(packet.sequence_number, timestamp, arrival, not is_event) < 0:
+            return
+        payload = packet.payload
+        self.last_arrival = arrival
+        self.bytes += len(payload)
+        if is_event:
+            self._receive_event(packet, arrival)
+        elif payload and self._sinks and self._receives:
+            self.playout.put(timestamp, payload_type, payload, arrival)
+
+    def play(self, now: float) -> None:
+        """One tick: hand the next block to the sinks."""
+        playout = self.playout
+        position = self.position
+        self.position = position + playout.block
+        if self._events.open:
+            self._report(self._events.expire(now))
+        if not self._sinks:
+            return
+        samples = playout.pull(now)
+        if samples is None:
+            return
+        frame = AudioFrame(samples, playout.sample_rate_hz, position)
+        for sink in self._sinks:
+            try:
+                sink.push(frame)
+            except Exception as error:  # a user's object: it must not stop the call
+                self.remove_sink(sink)
+                self._listener.failed("a sink of received audio", error)
+
+    def skip(self, blocks: int) -> None:
+        """So many ticks were left out."""
+        self.position += blocks * self.playout.block
+
+    def _admit(self, packet: RtpPacket, address: Address, arrival: float) -> bool:
+        """Decide on a packet that is not of the locked source; locks on to it if it may be."""
+        receiver, source = self.receiver, self.source
+        silent_s, continues = 0.0, False
+        if receiver is not None:
+            silent_s = arrival - self.last_arrival
+            continues = plausible(
+                (packet.sequence_number - receiver.last_sequence_number) & 0xFFFF,
+                (packet.timestamp - receiver.last_timestamp) & 0xFFFFFFFF,
+                silent_s,
+                receiver.clock_rate_hz,
+            )
+        verdict = source.judge(
+            address, packet.ssrc, packet.sequence_number, silent_s=silent_s, continues=continues
+        )
+        if verdict is Verdict.ACCEPTED:
+            return True
+        if verdict is Verdict.NEW_SOURCE:
+            self._begin_source(packet)
+        elif verdict is not Verdict.MOVED:
+            self.foreign += 1
+            return False
+        self._listener.source_locked(address, receiver is None)
+        return True
+
+    def _begin_source(self, packet: RtpPacket) -> None:
+        old = self.receiver
+        if old is not None:
+            self.past_received += old.received
+            self.past_lost += old.lost
+            self.past_duplicates += old.duplicates
+            self.past_reordered += old.reordered
+        self.receiver = Receiver(packet.ssrc, self._clocks[packet.payload_type])
+        self.playout.restart()
+
+    def _receive_event(self, packet: RtpPacket, arrival: float) -> None:
+        try:
+            digits = self._events.receive(packet.payload, packet.timestamp, packet.marker, arrival)
+        except BadPacket:
+            self.garbage += 1
+            return
+        self._report(digits)
+
+    def _report(self, digits: tuple[DtmfDigit, ...]) -> None:
+        for digit in digits:
+            self.digits += 1
+            self._listener.digit(digit)

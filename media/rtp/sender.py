@@ -1,0 +1,53 @@
+"""What we send on one stream: SSRC, sequence numbers, timestamps (RFC 3550 sections 5.1 and 4.1 of 3551)."""
+
+from random import Random
+
+from media.rtp.packet import HEADER
+
+
+class Sender:
+    """Numbers the packets of one stream.
+
+    The timestamp is time, not packets sent: `advance` moves it for every block of the clock, sent or not, so
+    a gap stands in the timestamps as long as it was. The first packet after a gap carries the marker
+    (RFC 3551 section 4.1).
+    """
+
+    __slots__ = ("_talking", "bytes", "packets", "sequence_number", "ssrc", "timestamp")
+
+    def __init__(self, random: Random) -> None:
+        self.ssrc = random.getrandbits(32)
+        self.sequence_number = random.getrandbits(15)  # below 2^15: no early wrap (RFC 3711 3.3.1)
+        self.timestamp = random.getrandbits(32)
+        self.packets = 0
+        self.bytes = 0
+        self._talking = False
+
+    def advance(self, units: int) -> None:
+        """Let `units` of the RTP clock pass."""
+        self.timestamp = (self.timestamp + units) & 0xFFFFFFFF
+
+    def pause(self) -> None:
+        """Nothing is sent in this slot: the next packet begins a talkspurt."""
+        self._talking = False
+
+    def packet(self, payload_type: int, payload: bytes, behind: int = 0) -> bytes:
+        """The next packet, for the media that began `behind` units before the present timestamp."""
+        if not self._talking:
+            self._talking = True
+            payload_type |= 0x80
+        return self._build(payload_type, payload, (self.timestamp - behind) & 0xFFFFFFFF)
+
+    def event_packet(self, payload_type: int, payload: bytes, timestamp: int, marker: bool) -> bytes:
+        """The next packet with a timestamp of its own (all packets of a telephone-event share one)."""
+        self._talking = False
+        return self._build(payload_type | 0x80 if marker else payload_type, payload, timestamp)
+
+    def _build(self, second_byte: int, payload: bytes, timestamp: int) -> bytes:
+        # Packing 12 bytes and joining them to the payload is quicker than filling a buffer in place,
+        # whose slice must be made all the same (0.15 against 0.22 us).
+        number = self.sequence_number
+        self.sequence_number = (number + 1) & 0xFFFF
+        self.packets += 1
+        self.bytes += len(payload)
+        return HEADER.pack(0x80, second_byte, number, timestamp, self.ssrc) + payload

@@ -1,0 +1,266 @@
+"""One audio stream: its two halves, its RTCP, and its plan. Pure.
+
+Datagrams and the time go in; datagrams go out through the two functions handed in, events through
+`emit`. Every 10 or 20 ms (`block_ms`) comes one `play` and then one `send`; all streams play before any
+sends, so that what a bridge or an echo took from one it gives to another in the same tick.
+
+What users brought along (sources, sinks, taps) may raise: it is then taken off the stream and
+reported, and the stream goes on.
+"""
+
+from collections.abc import Callable
+from random import Random
+
+from media.audio.jitter_buffer import JitterBuffer
+from media.dtmf.telephone_event import DtmfDigit
+from media.errors import BadPacket
+from media.events import (
+    DtmfReceived,
+    FirstMedia,
+    RtcpBye,
+    RtcpReport,
+    SourceLocked,
+    StreamEvent,
+    StreamFailed,
+)
+from media.inbound import Inbound
+from media.outbound import Outbound
+from media.plan import Address, StreamPlan
+from media.rtcp.packet import Goodbye, parse_compound
+from media.rtcp.report import Reporter
+from media.rtp.packet import is_rtcp
+from media.rtp.statistics import RemoteReport, StreamStatistics
+
+Send = Callable[[bytes, Address], object]
+_REPORTED_FAILURES = 10
+"""What fails at every tick shall not flood its owner; the rest is only counted."""
+
+
+class Stream:
+    """The engine's side of one m-line. `handle` is what its events name as their stream."""
+
+    def __init__(
+        self,
+        handle: object,
+        *,
+        random: Random,
+        now: float,
+        wall_offset: float,
+        send_rtp: Send,
+        send_rtcp: Send,
+        emit: Callable[[StreamEvent], object],
+        buffer: JitterBuffer | None = None,
+    ) -> None:
+        self.handle = handle
+        self.block_ms = 20
+        self.plan: StreamPlan | None = None
+        self.buffer = JitterBuffer(8000, 20) if buffer is None else buffer
+        self.inbound = Inbound(self, self.buffer)
+        self.outbound = Outbound(self, random, send_rtp)
+        self.reporter = Reporter(self.outbound.sender, random, now, wall_offset)
+        self.failures = 0
+        self.closed = False
+        self._send_rtp = send_rtp
+        self._send_rtcp = send_rtcp
+        self._emit = emit
+        self._opened_at = now
+        self._rtcp_address: Address | None = None
+        self._rtcp_foreign = 0
+        self._rtcp_garbage = 0
+        self.play = self.inbound.play
+        self.receive_rtp: Callable[[bytes, Address, float], None] = self.inbound.receive
+        """Takes a datagram of the RTP socket: data, source, time of arrival."""
+
+    # --- what is asked of it ---
+
+    def update(self, plan: StreamPlan | None) -> None:
+        """Go by `plan` from now on (None: neither send nor receive)."""
+        before = self.plan
+        self.plan = plan
+        if plan is not None:
+            self.block_ms = 20 if plan.ptime_ms % 20 == 0 else 10
+        self.inbound.configure(plan, self.block_ms)
+        self.outbound.configure(plan, self.block_ms)
+        muxed = plan is not None and plan.rtcp_mux
+        self.receive_rtp = self._receive_muxed if muxed else self.inbound.receive
+        named = None if plan is None else plan.remote_rtp
+        if before is None or named != before.remote_rtp:
+            self._rtcp_address = None
+            # Symmetric RTP: go by what was learned, unless signalling names another place.
+            self.outbound.destination = named or self.inbound.source.address
+        elif self.outbound.destination is None:
+            self.outbound.destination = self.inbound.source.address
+
+    def send(self, now: float) -> None:
+        """One tick's sending, RTCP included."""
+        self.outbound.send(now)
+        if now >= self.reporter.interval.deadline:
+            self._report(now)
+
+    def skip(self, blocks: int) -> None:
+        """So many ticks were left out because we were late."""
+        self.inbound.skip(blocks)
+        self.outbound.skip(blocks)
+
+    def close(self, now: float) -> None:
+        """Say goodbye, if anything was ever sent (RFC 3550 section 6.3.7)."""
+        if self.closed:
+            return
+        self.closed = True
+        destination = self._rtcp_destination()
+        spoke = self.outbound.sender.packets or self.reporter.packets_sent
+        if destination is not None and spoke and self.plan is not None:
+            data = self.reporter.goodbye(
+                now, self.inbound.receiver, self.plan.cname, self.outbound.sender.timestamp
+            )
+            self._rtcp_sender()(data, destination)
+
+    # --- from the wire ---
+
+    def receive_rtcp(self, data: bytes, source: Address, arrival: float) -> None:
+        """A datagram on the RTCP socket."""
+        if not self._expects_rtcp_from(source):
+            self._rtcp_foreign += 1
+            return
+        try:
+            packets = parse_compound(data)
+        except BadPacket:
+            self._rtcp_garbage += 1
+            return
+        self._rtcp_address = source
+        block = self.reporter.receive(packets, len(data), arrival)
+        if block is not None:
+            clock = self._clock_rate_hz()
+            rtt = self.reporter.rtt_s
+            self._emit(
+                RtcpReport(
+                    self.handle,
+                    block.fraction_lost / 256,
+                    block.cumulative_lost,
+                    block.jitter * 1000 / clock,
+                    None if rtt is None else rtt * 1000,
+                )
+            )
+        remote = self.inbound.source.ssrc
+        for packet in packets:
+            if isinstance(packet, Goodbye) and (remote is None or remote in packet.sources):
+                self._emit(RtcpBye(self.handle, packet.reason))
+
+    # --- from the halves ---
+
+    def source_locked(self, address: Address, first: bool) -> None:
+        """The inbound half settled on a source: media goes there from now on."""
+        self.outbound.destination = address
+        if first:
+            self._emit(FirstMedia(self.handle, address))
+        self._emit(SourceLocked(self.handle, address))
+
+    def digit(self, digit: DtmfDigit) -> None:
+        """The peer pressed a key."""
+        self._emit(DtmfReceived(self.handle, digit.digit, digit.duration_ms))
+
+    def failed(self, what: str, error: Exception) -> None:
+        """Something of the user's, or of ours, raised."""
+        self.failures += 1
+        if self.failures <= _REPORTED_FAILURES:
+            self._emit(StreamFailed(self.handle, what, error))
+
+    # --- what became of it ---
+
+    def statistics(self, send_errors: int = 0) -> StreamStatistics:
+        """A snapshot; from another thread its numbers may be a packet apart from each other."""
+        inbound, outbound, reporter, buffer = self.inbound, self.outbound, self.reporter, self.buffer
+        receiver, sender, source = inbound.receiver, outbound.sender, inbound.source
+        lost, received, duplicates = inbound.past_lost, inbound.past_received, inbound.past_duplicates
+        reordered, fraction, jitter_ms = inbound.past_reordered, 0.0, 0.0
+        if receiver is not None:
+            lost += receiver.lost
+            received += receiver.received
+            duplicates += receiver.duplicates
+            reordered += receiver.reordered
+            jitter_ms = receiver.jitter_ms
+        if received + lost:
+            fraction = lost / (received - duplicates + lost)
+        remote = reporter.remote_block
+        return StreamStatistics(
+            packets_sent=sender.packets,
+            bytes_sent=sender.bytes,
+            packets_received=received - duplicates,
+            bytes_received=inbound.bytes,
+            packets_lost=lost,
+            packets_late=buffer.late,
+            packets_duplicate=duplicates,
+            packets_reordered=reordered,
+            discarded_foreign=inbound.foreign + self._rtcp_foreign,
+            discarded_garbage=inbound.garbage + inbound.playout.undecodable + self._rtcp_garbage,
+            discarded_overflow=buffer.overflow,
+            fraction_lost=fraction,
+            jitter_ms=jitter_ms,
+            rtt_ms=None if reporter.rtt_s is None else reporter.rtt_s * 1000,
+            remote_report=None
+            if remote is None
+            else RemoteReport(
+                remote.fraction_lost / 256,
+                remote.cumulative_lost,
+                remote.jitter * 1000 / self._clock_rate_hz(),
+                reporter.remote_block_at,
+            ),
+            ssrc=sender.ssrc,
+            remote_ssrc=source.ssrc,
+            source=source.address,
+            dtmf_sent=outbound.digits_sent,
+            dtmf_received=inbound.digits,
+            send_errors=send_errors,
+            frames_concealed=buffer.concealed,
+            buffer_depth_ms=buffer.depth_ms,
+            buffer_target_ms=buffer.target_ms,
+            buffer_grown=buffer.grown,
+            buffer_skipped=buffer.skipped,
+            source_errors=self.failures,
+            rtcp_packets_sent=reporter.packets_sent,
+            rtcp_packets_received=reporter.packets_received,
+            opened_at=self._opened_at,
+            last_activity=max(self._opened_at, inbound.last_arrival, outbound.last_sent),
+        )
+
+    # --- RTCP ---
+
+    def _receive_muxed(self, data: bytes, source: Address, arrival: float) -> None:
+        (self.receive_rtcp if is_rtcp(data) else self.inbound.receive)(data, source, arrival)
+
+    def _report(self, now: float) -> None:
+        destination = self._rtcp_destination()
+        if self.reporter.interval.due(now) and destination is not None and self.plan is not None:
+            data = self.reporter.report(
+                now, self.inbound.receiver, self.plan.cname, self.outbound.sender.timestamp
+            )
+            self._rtcp_sender()(data, destination)
+
+    def _rtcp_sender(self) -> Send:
+        return self._send_rtp if self.plan is not None and self.plan.rtcp_mux else self._send_rtcp
+
+    def _rtcp_destination(self) -> Address | None:
+        """Where the peer's RTCP came from, else what signalling says, else the port after its RTP."""
+        plan, rtp = self.plan, self.outbound.destination
+        if plan is None or rtp is None:
+            return None
+        if plan.rtcp_mux:
+            return rtp
+        if self._rtcp_address is not None:
+            return self._rtcp_address
+        if plan.remote_rtcp is not None:
+            return plan.remote_rtcp
+        return rtp[0], rtp[1] + 1
+
+    def _expects_rtcp_from(self, source: Address) -> bool:
+        """From the signalled or learned RTCP address, or at least from the host that RTP comes from."""
+        plan, rtp = self.plan, self.outbound.destination
+        if plan is None:
+            return False
+        if plan.rtcp_mux:
+            return source in (rtp, plan.remote_rtp)
+        return source in (plan.remote_rtcp, self._rtcp_address) or (rtp is not None and source[0] == rtp[0])
+
+    def _clock_rate_hz(self) -> int:
+        codec = None if self.plan is None else self.plan.send_codec
+        return 8000 if codec is None else codec.clock_rate_hz
