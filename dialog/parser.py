@@ -42,7 +42,7 @@ def parse_datagram(data: bytes, max_bytes: int = 65535) -> Request | Response:
         data = data.lstrip(b"\r\n")
     head, body = _split(data)
     if len(data) > max_bytes:
-        message, _ = _read(head[:max_bytes])
+        message, _ = _read(_cut(head, max_bytes))
         raise _refused(message, 513, "Message Too Large")
     message, error = _read(head)
     if error is not None:
@@ -123,7 +123,7 @@ class StreamParser:
             del buffer[: blank.end()]
         end = buffer.find(_END_OF_HEAD, self._searched)
         if end > self._max_head_bytes or (end < 0 and len(buffer) > self._max_head_bytes + 3):
-            message, _ = _read(bytes(buffer[: self._max_head_bytes]))
+            message, _ = _read(_cut(bytes(buffer[: self._max_head_bytes + 1]), self._max_head_bytes))
             raise _refused(message, 513, "Headers Too Large")
         if end < 0:
             self._searched = max(0, len(buffer) - 3)
@@ -139,6 +139,11 @@ class StreamParser:
         self._message = error or message
         self._body_bytes = length
         return True
+
+
+def _cut(head: bytes, max_bytes: int) -> bytes:
+    """A head without what is over the limit, and the line it cuts: half a value lies."""
+    return head if len(head) <= max_bytes else head[:max_bytes].rpartition(b"\r\n")[0]
 
 
 def _refused(message: Request | Response, status: int, reason: str, field: str = "") -> ParseError:
