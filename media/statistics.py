@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from media.config import SessionState
 from media.plan import Address, MediaDirection
+from media.quality import mos, rating
 from media.rtp.statistics import StreamStatistics
 
 
@@ -93,6 +94,7 @@ def media_stats(counted: StreamStatistics, codec: str | None) -> MediaStats:
         packet_loss_rate=counted.fraction_lost,
         jitter=counted.jitter_ms,
         rtt=counted.rtt_ms,
+        mos=_mos(counted, codec) if counted.packets_received and codec is not None else None,
         packets_late=counted.packets_late,
         packets_duplicate=counted.packets_duplicate,
         packets_reordered=counted.packets_reordered,
@@ -109,3 +111,15 @@ def media_stats(counted: StreamStatistics, codec: str | None) -> MediaStats:
         ssrc=counted.ssrc,
         remote_ssrc=counted.remote_ssrc,
     )
+
+
+PACKET_MS = 20.0
+"""What the sender's packet adds to the delay a listener hears."""
+
+
+def _mos(counted: StreamStatistics, codec: str) -> float:
+    """What a listener here would say. Late packets are heard as lost; the way here is half the round trip."""
+    missed = counted.packets_lost + counted.packets_late
+    delay_ms = (counted.rtt_ms or 0.0) / 2 + counted.buffer_target_ms + PACKET_MS
+    loss_percent = 100.0 * missed / (counted.packets_received + missed)
+    return mos(rating(one_way_delay_ms=delay_ms, loss_percent=loss_percent, codec=codec))
