@@ -132,10 +132,7 @@ def test_our_cases(path: Path) -> None:
     # On a stream, in single bytes: nothing but messages and errors, and the same as all at once.
     whole, pieces = StreamParser(), StreamParser()
     expected = [str(item) for item in whole.receive(data)]
-    received = [str(item) for byte in data for item in pieces.receive(bytes([byte]))]
-    assert [text.partition(" at 0x")[0] for text in received] == [
-        text.partition(" at 0x")[0] for text in expected
-    ]
+    assert [str(item) for byte in data for item in pieces.receive(bytes([byte]))] == expected
     assert pieces.failed == whole.failed
 
 
