@@ -17,7 +17,6 @@ from dialog.errors import ParseError
 __all__ = [
     "CSEQ",
     "FOLD",
-    "HOST",
     "LINE_ENDS",
     "LIST_ELEMENT",
     "NAME_ADDR",
@@ -57,7 +56,6 @@ _QUOTED = r'"(?:[^"\\]++|\\.)*+"'
 # IPv6reference  =  "[" IPv6address "]"
 # Lenient: "_" in names (container and Windows hosts), a zone identifier (RFC 6874) in references.
 _HOST = r"(?:[A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++(?:%[A-Za-z0-9._~%\-]++)?\])"
-HOST = re.compile(_HOST)
 
 # generic-param  =  token [ EQUAL gen-value ]
 # gen-value      =  token / host / quoted-string
