@@ -1,0 +1,112 @@
+"""Concealment: nothing is touched without loss, and loss sounds like more of the same."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.audio.concealment import Concealer
+from media.frame import Samples
+
+
+def voice(rate: int, seconds: float, pitch_hz: float = 100.0) -> Samples:
+    time = np.arange(round(rate * seconds)) / rate
+    signal = np.array([np.sin(2 * np.pi * k * pitch_hz * time) / k for k in range(1, 9)]).sum(axis=0)
+    samples: Samples = (6000 * signal).astype(np.int16)
+    return samples
+
+
+def through(samples: Samples, n: int, lost: set[int], rate: int = 8000) -> Samples:
+    concealer = Concealer(rate)
+    parts = []
+    for index in range(len(samples) // n):
+        frame = samples[index * n : index * n + n]
+        parts.append(concealer.conceal(n) if index in lost else concealer.good(frame))
+    assert concealer.concealed == n * len(lost)
+    return np.concatenate(parts)
+
+
+def test_untouched_without_loss() -> None:
+    concealer = Concealer(8000)
+    samples = voice(8000, 1.0)
+    for i in range(0, 8000, 160):
+        frame = samples[i : i + 160]
+        assert concealer.good(frame) is frame
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+@pytest.mark.parametrize("ms", [10, 20])
+def test_a_steady_voice_goes_on(rate: int, ms: int) -> None:
+    samples = voice(rate, 0.5)
+    n = rate * ms // 1000
+    out = through(samples, n, {10}, rate)
+    error = out.astype(float) - samples[: len(out)]
+    gap = slice(10 * n, 11 * n)
+    assert np.std(error[gap]) < 0.2 * np.std(samples[gap])
+    assert np.array_equal(out[: 10 * n], samples[: 10 * n])
+    assert np.array_equal(out[12 * n :], samples[12 * n : len(out)])
+
+
+def test_no_clicks() -> None:
+    samples = voice(8000, 1.0, 130.0)
+    out = through(samples, 160, {10, 20, 21, 30, 31, 32})
+    steepest = np.abs(np.diff(samples.astype(int))).max()
+    assert np.abs(np.diff(out.astype(int))).max() < 1.3 * steepest
+
+
+def test_long_loss_fades_to_silence() -> None:
+    out = through(voice(8000, 0.6), 160, set(range(10, 20)))
+    powers = [float(np.abs(out[i : i + 160]).max()) for i in range(1600, 3200, 160)]
+    assert powers[0] > powers[1] > powers[2]
+    assert powers[3:] == [0.0] * 7
+    assert out[3200:].any()
+
+
+def test_lost_before_anything_was_heard() -> None:
+    concealer = Concealer(8000)
+    assert not concealer.conceal(160).any()
+    frame = voice(8000, 0.02)
+    assert concealer.good(frame) is frame
+    assert len(concealer.conceal(160)) == 160
+    concealer.reset()
+    assert not concealer.conceal(160).any()
+    assert concealer.good(frame) is frame
+
+
+def test_silence_stays_silent() -> None:
+    assert not through(np.zeros(8000, np.int16), 160, {5, 6, 9}).any()
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(1, 600)), max_size=20),
+    st.sampled_from([8000, 16000, 48000]),
+    st.integers(0, 1000),
+)
+def test_any_pattern_of_any_sizes(pattern: list[tuple[bool, int]], rate: int, seed: int) -> None:
+    concealer, generator = Concealer(rate), np.random.default_rng(seed)
+    for lost, n in pattern:
+        frame = generator.integers(-32768, 32768, n).astype(np.int16)
+        out = concealer.conceal(n) if lost else concealer.good(frame)
+        assert len(out) == n
+        assert out.dtype == np.int16
+
+
+def test_as_good_as_the_reference(fixtures: Path) -> None:
+    """G.711 Appendix I's own example: 10 % lost, segmental SNR of the lost frames within 0.1 dB of it."""
+    folder = fixtures / "codecs" / "g711_plc_stl"
+    clean, reference = (np.fromfile(folder / name, "<i2").astype(np.int16) for name in ("f2.le", "f2_10.raw"))
+    pattern = np.fromfile(folder / "fe10.g192", "<u2") == 0x6B20  # G.192: a frame is lost
+    lost = {index for index in range(len(clean) // 80) if pattern[index % len(pattern)]}
+
+    def segmental_snr(samples: Samples) -> float:
+        ratios = []
+        for index in lost:
+            frame = clean[index * 80 : index * 80 + 80].astype(float)
+            error = frame - samples[index * 80 : index * 80 + 80]
+            if frame @ frame > 8000:
+                ratios.append(np.clip(10 * np.log10((frame @ frame) / max(1.0, error @ error)), -10, 35))
+        return float(np.mean(ratios))
+
+    assert segmental_snr(through(clean, 80, lost)) > segmental_snr(reference) - 0.1
