@@ -1,0 +1,41 @@
+"""What a user agent is told about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dialog.flow import HostPort
+from dialog.timers import Timers
+
+ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
+"""What this package answers with more than 405."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserAgentConfig:
+    """Settings of one user agent; every one has a default that works on loopback."""
+
+    bind: HostPort = ("127.0.0.1", 5060)
+    """Address and port to listen on; port 0 takes a free one."""
+    advertised_host: str | None = None
+    """Host in Via and Contact; None: our own address towards that peer."""
+    user: str = ""
+    """User part of our Contact when nothing better is known."""
+    user_agent: str = "sipmedia"
+    """User-Agent and Server header; '' leaves them out."""
+    allow: tuple[str, ...] = ALLOWED_METHODS
+    """Allow header, and the methods not answered 405."""
+    supported: tuple[str, ...] = ()
+    """Option tags for Supported; a Require with any other is answered 420."""
+    accept: tuple[str, ...] = ("application/sdp",)
+    """Types an INVITE's body may have; others are answered 415."""
+    max_message_bytes: int = 65535
+    """Longer requests are answered 513; longer messages of ours are a LocalProtocolError."""
+    options_body: Callable[[], bytes] | None = None
+    """Gives the session description for the 200 to OPTIONS."""
+    timers: Timers = field(default_factory=Timers)
+    max_transactions: int = 100_000
+    """Transactions kept at once; requests beyond are answered 503 statelessly."""
+    max_usages: int = 10_000
+    """Calls at once; INVITEs beyond are answered 503."""

@@ -1,0 +1,403 @@
+"""The sans-I/O core of a SIP user agent.
+
+Bytes and the time go in; effects, events and the next deadline come out. The driver calls one of the inputs
+(`receive`, `flow_opened`, `flow_refused`, `flow_lost`, `resolved`, `handle_timer`), carries out what
+`take_effects` gives, delivers what `take_events` gives, and calls `handle_timer` at `next_deadline()`. The
+application may act on a call at any time, also while it is given an event: the core then asks `clock`, handed
+in by the driver, for the time, and calls `wake` so that the driver comes back for effects and events.
+
+Nothing that a peer sends makes an input raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from random import Random
+from typing import TYPE_CHECKING
+
+from dialog.config import UserAgentConfig
+from dialog.dialog import DialogKey, next_hop
+from dialog.errors import LocalProtocolError, ParseError
+from dialog.events import Event
+from dialog.flow import Effect, Flow, HostPort, Query, Send, Target
+from dialog.incoming import IncomingRequest
+from dialog.inspection import inspect
+from dialog.locating import Locator, is_ip_address
+from dialog.message import Request, Response
+from dialog.parser import is_keepalive, parse_datagram
+from dialog.timers import TimerQueue
+from dialog.transaction.client import ClientTransaction, ClientUser
+from dialog.transaction.layer import TransactionLayer
+from dialog.uri import SipUri, Uri, format_host
+from dialog.usage.invite import InviteUsage
+from dialog.usage.options import OptionsQuery, answer_options
+from dialog.validation import validate_request, validate_response
+from dialog.via import MAGIC_COOKIE
+
+if TYPE_CHECKING:
+    from dialog.address import NameAddr
+
+MAX_DATAGRAM = 65507
+"""The longest payload of a UDP datagram over IPv4."""
+
+_BUSY = (("Retry-After", "5"),)
+
+
+class Outgoing:
+    """A request of ours on its way to a transaction; it has none while its flow is looked for."""
+
+    __slots__ = ("abandoned", "transaction")
+
+    def __init__(self) -> None:
+        self.transaction: ClientTransaction | None = None
+        self.abandoned = False
+
+
+class Core:
+    """One user agent: its transactions, its calls, and the way to the wire."""
+
+    def __init__(
+        self,
+        config: UserAgentConfig,
+        random: Random,
+        clock: Callable[[], float],
+        wake: Callable[[], None],
+    ) -> None:
+        self.config = config
+        self.random = random
+        self.queue = TimerQueue()
+        self.layer = TransactionLayer(config.timers, self.queue, self._send)
+        self.locator = Locator(self.queue, config.timers.patience, self._emit_effect)
+        self.dropped = 0
+        """Messages that could neither be used nor answered."""
+        agent = config.user_agent
+        self.server_headers: tuple[tuple[str, str], ...] = (("Server", agent),) if agent else ()
+        self.client_headers: tuple[tuple[str, str], ...] = (("User-Agent", agent),) if agent else ()
+        self.capabilities: tuple[tuple[str, str], ...] = (
+            ("Allow", ", ".join(config.allow)),
+            ("Supported", ", ".join(config.supported)),
+        )
+        self._clock = clock
+        self._wake = wake
+        self._effects: list[Effect] = []
+        self._events: list[Event] = []
+        self._dialogs: dict[DialogKey, InviteUsage] = {}
+        self._usages: set[InviteUsage] = set()
+
+    # What the driver calls.
+
+    def receive(self, flow: Flow, data: bytes, now: float) -> None:
+        """A datagram came on this flow."""
+        self.queue.now = now
+        if is_keepalive(data):
+            return
+        try:
+            message = parse_datagram(data, self.config.max_message_bytes)
+            if isinstance(message, Response):
+                validate_response(message)
+                if not self.layer.receive_response(message):
+                    self.dropped += 1
+                return
+            answer_flow = _note_source(message, flow)
+            validate_request(message)
+        except ParseError as error:
+            self._refuse_malformed(error, flow, data)
+            return
+        self._receive_request(message, flow, answer_flow)
+
+    def flow_opened(self, target: Target, flow: Flow, now: float) -> None:
+        """The flow that an Open effect asked for is there."""
+        self.queue.now = now
+        self.locator.opened(target, flow)
+
+    def flow_refused(self, target: Target, now: float) -> None:
+        """No flow can be made to the target of an Open effect."""
+        self.queue.now = now
+        self.locator.refused(target)
+
+    def flow_lost(self, flow: Flow, now: float) -> None:
+        """This flow cannot send (any more): its transactions fail."""
+        self.queue.now = now
+        self.locator.lost(flow)
+        self.layer.flow_lost(flow)
+
+    def resolved(self, query: Query, addresses: tuple[HostPort, ...], now: float) -> None:
+        """The addresses of a name that a Resolve effect asked for, best first; () when there are none."""
+        self.queue.now = now
+        self.locator.resolved(query, addresses)
+
+    def handle_timer(self, now: float) -> None:
+        """Fire the timers that are due."""
+        self.queue.now = now
+        self.queue.run()
+
+    def next_deadline(self) -> float | None:
+        """When `handle_timer` is due next."""
+        return self.queue.next_deadline()
+
+    def take_effects(self) -> list[Effect]:
+        """What to do now, in order; each is given once."""
+        effects, self._effects = self._effects, []
+        return effects
+
+    def take_events(self) -> list[Event]:
+        """What happened, in order; each is given once."""
+        events, self._events = self._events, []
+        return events
+
+    # What the application calls.
+
+    def invite(
+        self,
+        target: str,
+        *,
+        from_: NameAddr | str,
+        body: bytes | None,
+        content_type: str = "application/sdp",
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> InviteUsage:
+        """Start a call; `body` None lets the peer make the offer. LocalProtocolError for an unusable URI."""
+        self.act()
+        return InviteUsage.calling(self, target, from_, body, content_type, tuple(headers))
+
+    def options(self, target: str, *, from_: NameAddr | str) -> None:
+        """Ask what `target` can do; OptionsAnswered tells."""
+        self.act()
+        OptionsQuery(self, target, from_).start()
+
+    @property
+    def calls(self) -> int:
+        """Calls not over yet."""
+        return len(self._usages)
+
+    # What usages call.
+
+    @property
+    def now(self) -> float:
+        """The time of the input being handled."""
+        return self.queue.now
+
+    def act(self) -> None:
+        """The application acts: take the time, and have the driver come for what follows."""
+        self.queue.now = self._clock()
+        self._wake()
+
+    def emit(self, event: Event) -> None:
+        """Tell the application."""
+        self._events.append(event)
+
+    def new_tag(self) -> str:
+        """A tag: 32 random bits or more (section 19.3)."""
+        return f"{self.random.getrandbits(48):012x}"
+
+    def new_call_id(self) -> str:
+        """A Call-ID nobody else has."""
+        return f"{self.random.getrandbits(128):032x}"
+
+    def new_sequence(self) -> int:
+        """A first CSeq number, well under 2**31 (section 8.1.1.5)."""
+        return self.random.randrange(1, 1 << 16)
+
+    def contact_for(self, flow: Flow, uri: Uri | None = None) -> str:
+        """Our Contact on this flow; `uri` gives the user part if it has one."""
+        user = (uri.user if isinstance(uri, SipUri) else None) or self.config.user or None
+        return f"<{SipUri(user, self._host(flow), flow.local[1])}>"
+
+    def send_request(
+        self, request: Request, user: ClientUser, *, contact: bool = False, contact_user: Uri | None = None
+    ) -> Outgoing:
+        """Send a request without Via by a new transaction; what becomes of it is told to `user`."""
+        outgoing = Outgoing()
+
+        def found(flow: Flow | None) -> None:
+            if outgoing.abandoned:
+                return
+            if flow is None:
+                user.on_failure(None, "transport")
+                return
+            if contact:
+                request.headers.add("Contact", self.contact_for(flow, contact_user))
+            self._add_via(request, flow)
+            outgoing.transaction = self.layer.request(request, flow, user)
+            outgoing.transaction.start()
+
+        self.locator.find(next_hop(request), found)
+        return outgoing
+
+    def send_ack(self, ack: Request, sent: Callable[[Flow, bytes], None]) -> None:
+        """Send the ACK of a 2xx, which has no transaction; `sent` gets what to repeat."""
+
+        def found(flow: Flow | None) -> None:
+            if flow is not None:
+                self._add_via(ack, flow)
+                data = bytes(ack)
+                self._send(flow, data)
+                sent(flow, data)
+
+        self.locator.find(next_hop(ack), found)
+
+    def send_again(self, flow: Flow, data: bytes) -> None:
+        """Repeat a message that has no transaction."""
+        self._send(flow, data)
+
+    def check_length(self, body: bytes) -> None:
+        """LocalProtocolError if a message with this body cannot be sent in a datagram."""
+        room = min(self.config.max_message_bytes, MAX_DATAGRAM) - 4096
+        if len(body) > room:
+            raise LocalProtocolError(
+                f"a body of {len(body)} bytes does not fit in a UDP datagram with its headers: at most {room}"
+            )
+
+    def add_usage(self, usage: InviteUsage) -> None:
+        """A call has begun."""
+        self._usages.add(usage)
+
+    def remove_usage(self, usage: InviteUsage) -> None:
+        """A call is over; its dialogs must have been removed."""
+        self._usages.discard(usage)
+
+    def add_dialog(self, key: DialogKey, usage: InviteUsage) -> None:
+        """Requests in this dialog are for this call."""
+        self._dialogs[key] = usage
+
+    def remove_dialog(self, key: DialogKey) -> None:
+        """Requests in this dialog are strays from now on."""
+        self._dialogs.pop(key, None)
+
+    # Requests that come.
+
+    def _receive_request(self, request: Request, flow: Flow, answer_flow: Flow) -> None:
+        method = request.method
+        transaction = self.layer.find_server(request)
+        if method == "ACK":
+            if transaction is not None:
+                transaction.receive_ack(request)
+            else:
+                self._receive_ack(request)
+            return
+        if transaction is not None:
+            transaction.receive_again()
+            return
+        if len(self.layer) >= self.config.max_transactions:
+            self._answer_statelessly(request, answer_flow, 503, None, _BUSY)
+            return
+        merged = self.layer.find_merged(request) is not None
+        incoming = IncomingRequest(self, request, self.layer.serve(request, answer_flow), flow)
+        if method == "CANCEL":
+            self._receive_cancel(incoming)
+        elif merged:
+            incoming.respond(482)
+        else:
+            refusal = inspect(request, self.config)
+            if refusal is None:
+                self._dispatch(incoming)
+            else:
+                incoming.respond(refusal.status, refusal.reason, refusal.headers)
+
+    def _dispatch(self, incoming: IncomingRequest) -> None:
+        request = incoming.request
+        tag = request.to.tag
+        if tag is not None:
+            usage = self._dialogs.get((request.call_id, tag, request.from_.tag or ""))
+            if usage is None:
+                incoming.respond(481)
+            else:
+                usage.receive_request(incoming)
+        elif request.method == "INVITE":
+            if len(self._usages) >= self.config.max_usages:
+                incoming.respond(503, None, _BUSY)
+            else:
+                InviteUsage.called(self, incoming)
+        elif request.method == "OPTIONS":
+            answer_options(self.config, self.capabilities, incoming)
+        else:
+            incoming.respond(481)
+
+    def _receive_ack(self, ack: Request) -> None:
+        usage = self._dialogs.get((ack.call_id, ack.to.tag or "", ack.from_.tag or ""))
+        if usage is None:
+            self.dropped += 1
+        else:
+            usage.receive_ack(ack)
+
+    def _receive_cancel(self, incoming: IncomingRequest) -> None:
+        """Section 9.2: answered by itself, whatever becomes of the request it cancels."""
+        cancelled = self.layer.find_server(incoming.request, "INVITE")
+        if cancelled is None:
+            incoming.respond(481)
+            return
+        user = cancelled.user
+        if user is not None:
+            incoming.to_tag = user.to_tag
+        incoming.respond(200)
+        if user is not None and not cancelled.answered:
+            user.on_cancel(incoming.request)
+
+    def _refuse_malformed(self, error: ParseError, flow: Flow, data: bytes) -> None:
+        """Answer what can be answered: a request whose top Via can be read. Everything else is dropped."""
+        request = error.message
+        self.dropped += 1
+        if error.status is None or request is None or request.method == "ACK":
+            return
+        try:
+            answer_flow = _note_source(request, flow)
+        except ParseError:
+            return
+        # The same bytes get the same tag, as a stateless server must see to (section 8.2.7).
+        tag = blake2b(data, digest_size=6).hexdigest()
+        self._answer_statelessly(request, answer_flow, error.status, error.reason, (), tag)
+
+    def _answer_statelessly(
+        self,
+        request: Request,
+        flow: Flow,
+        status: int,
+        reason: str | None,
+        headers: tuple[tuple[str, str], ...],
+        tag: str = "overload",
+    ) -> None:
+        headers = (*self.server_headers, *headers)
+        response = Response.to_request(request, status, reason, to_tag=tag, headers=headers)
+        self._send(flow, bytes(response))
+
+    # The way to the wire.
+
+    def _add_via(self, request: Request, flow: Flow) -> None:
+        branch = f"{MAGIC_COOKIE}{self.random.getrandbits(64):016x}"
+        sent_by = f"{format_host(self._host(flow))}:{flow.local[1]}"
+        request.headers.insert("Via", f"SIP/2.0/{flow.transport} {sent_by};branch={branch};rport")
+
+    def _host(self, flow: Flow) -> str:
+        return self.config.advertised_host or flow.local[0]
+
+    def _send(self, flow: Flow, data: bytes) -> None:
+        if len(data) > MAX_DATAGRAM and not flow.reliable:
+            # Only an answer that echoes a peer's giant headers can be this long: our own were checked.
+            self.dropped += 1
+            return
+        self._effects.append(Send(flow, data))
+
+    def _emit_effect(self, effect: Effect) -> None:
+        self._effects.append(effect)
+
+
+def _note_source(request: Request, flow: Flow) -> Flow:
+    """Write into the top Via where the request came from; give the flow of its responses.
+
+    RFC 3261 sections 18.2.1 and 18.2.2, RFC 3581 section 4. Doing it twice changes nothing.
+    """
+    via = request.via
+    host, port = flow.remote
+    if via.wants_rport:
+        request.replace_via(via.with_params(received=host, rport=str(port)))
+    elif via.host != host:
+        request.replace_via(via.with_params(received=host))
+    if flow.reliable:
+        return flow
+    maddr = via.maddr
+    if maddr is not None and is_ip_address(maddr):
+        host = maddr
+    if not via.wants_rport:
+        port = via.port or 5060
+    return flow if (host, port) == flow.remote else flow._replace(remote=(host, port))

@@ -1,0 +1,70 @@
+"""A request that came, with what is needed to answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from dialog.message import Request, Response
+from dialog.transaction.server import ServerTransaction
+
+if TYPE_CHECKING:
+    from dialog.core import Core
+    from dialog.flow import Flow
+
+
+class IncomingRequest:
+    """One request, its transaction, and the flow it came on.
+
+    `to_tag` is put into the To of responses when the request has none; the user of the request may replace it
+    before the first response.
+    """
+
+    __slots__ = ("_core", "flow", "request", "to_tag", "transaction")
+
+    def __init__(self, core: Core, request: Request, transaction: ServerTransaction, flow: Flow) -> None:
+        self._core = core
+        self.request = request
+        self.transaction = transaction
+        self.flow = flow
+        self.to_tag = core.new_tag()
+
+    @property
+    def contact(self) -> str:
+        """Our Contact towards this peer: the user it called, at the address it reached."""
+        return self._core.contact_for(self.flow, self.request.uri)
+
+    def respond(
+        self,
+        status: int,
+        reason: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        *,
+        record_route: bool = False,
+    ) -> bytes:
+        """Send a response; gives its bytes. LocalProtocolError, and nothing sent, when it is too long."""
+        data = self.compose(status, reason, headers, body, record_route=record_route)
+        self.transaction.respond(status, data)
+        return data
+
+    def compose(
+        self,
+        status: int,
+        reason: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        *,
+        record_route: bool = False,
+    ) -> bytes:
+        """The bytes of a response (section 8.2.6), not sent."""
+        response = Response.to_request(
+            self.request,
+            status,
+            reason,
+            to_tag=None if status == 100 else self.to_tag,
+            record_route=record_route,
+            headers=(*self._core.server_headers, *headers),
+            body=body,
+        )
+        return bytes(response)

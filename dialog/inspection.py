@@ -1,0 +1,81 @@
+"""What a user agent server looks at before it processes a request (RFC 3261 section 8.2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dialog.config import UserAgentConfig
+from dialog.message import Request
+from dialog.uri import OpaqueUri
+
+Fields = tuple[tuple[str, str], ...]
+
+KNOWN_METHODS = frozenset(
+    {"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY"}
+    | {"OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE"}
+)
+"""Methods of the IANA registry: those we do not allow get 405, all others 501 (section 8.2.1, 21.5.2)."""
+
+
+class Refusal(NamedTuple):
+    """The response that a request gets instead of being processed."""
+
+    status: int
+    headers: Fields = ()
+    reason: str | None = None
+
+
+def inspect(request: Request, config: UserAgentConfig) -> Refusal | None:
+    """Why a request outside of ACK and CANCEL must be refused, or None; in the order of section 8.2."""
+    method = request.method
+    if method not in config.allow:
+        allow = (("Allow", ", ".join(config.allow)),)
+        return Refusal(405 if method in KNOWN_METHODS else 501, allow)
+    uri = request.uri
+    if isinstance(uri, OpaqueUri) and uri.scheme != "tel":
+        return Refusal(416)
+    if isinstance(request.to.uri, OpaqueUri) and request.to.uri.scheme != "tel":
+        return Refusal(400, (), "Unsupported URI Scheme In To")
+    unsupported = [tag for tag in request.require if tag.lower() not in config.supported]
+    if unsupported:
+        return Refusal(420, (("Unsupported", ", ".join(unsupported)),))
+    if method == "INVITE":
+        return _inspect_body(request, config)
+    return None
+
+
+def session_body(request: Request, config: UserAgentConfig) -> bytes:
+    """The session description of an inspected INVITE; b"" when there is none, or a body to ignore."""
+    if not request.body or request.content_type not in config.accept:
+        return b""
+    return request.body if _disposition(request)[0] == "session" else b""
+
+
+def _inspect_body(request: Request, config: UserAgentConfig) -> Refusal | None:
+    """Section 8.2.3: an unknown body is refused unless its Content-Disposition says it is optional."""
+    if not request.body:
+        return None
+    disposition, optional = _disposition(request)
+    encoding = request.headers.get("Content-Encoding", "identity")
+    known = disposition == "session" and request.content_type in config.accept
+    if optional and not known:
+        return None
+    if not known:
+        return Refusal(415, (("Accept", ", ".join(config.accept)),))
+    if encoding and encoding.lower() != "identity":
+        return Refusal(415, (("Accept-Encoding", "identity"),))
+    return None
+
+
+def _disposition(request: Request) -> tuple[str, bool]:
+    """Disposition type of the body and whether it may be ignored. Without the field it is "session"."""
+    value = request.headers.get("Content-Disposition")
+    if value is None:
+        return "session", False
+    kind, _, params = value.partition(";")
+    handling = [
+        text.partition("=")[2].strip(' \t"').lower()
+        for text in params.split(";")
+        if text.partition("=")[0].strip().lower() == "handling"
+    ]
+    return kind.strip().lower(), "optional" in handling

@@ -1,0 +1,1 @@
+"""What dialogs are used for: calls, their changes and their end; and OPTIONS."""

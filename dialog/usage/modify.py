@@ -1,0 +1,252 @@
+"""Re-INVITE in both directions (RFC 3261 section 14, RFC 5407, RFC 6337).
+
+At most one INVITE of each side is in progress. Glare is refused with 491 by both and tried again after a
+random time that differs by who owns the Call-ID. A re-INVITE that fails leaves the session as it was,
+except for 481 and 408, after which there is no dialog (section 12.2.1.2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from dialog.errors import LocalProtocolError
+from dialog.events import (
+    ModifyAccepted,
+    ModifyFailed,
+    OfferWanted,
+    SessionAnswer,
+    SessionOffer,
+)
+from dialog.incoming import IncomingRequest
+from dialog.inspection import session_body
+from dialog.message import Request, Response
+from dialog.status import reason_phrase
+from dialog.timers import Timer
+from dialog.transaction.client import ClientTransaction
+from dialog.usage.acknowledgement import Accepted, SentAck, carries_session
+from dialog.usage.state import Role, UsageState
+
+if TYPE_CHECKING:
+    from dialog.core import Outgoing
+    from dialog.usage.invite import InviteUsage
+
+MAX_GLARE_RETRIES = 8
+
+
+class ModifyClient:
+    """One re-INVITE of ours, retried after glare, until its outcome is known and its 2xx acknowledged."""
+
+    def __init__(self, usage: InviteUsage, body: bytes) -> None:
+        self._usage = usage
+        self._core = usage.core
+        self._body = body
+        self._retries = 0
+        self._retry: Timer | None = None
+        self._outgoing: Outgoing | None = None
+        self._sequence = 0
+        self._ack: SentAck | None = None
+        self.done = False
+        self.awaits_answer = False
+        """A 2xx with the peer's offer waits for our answer."""
+        self._send()
+
+    @property
+    def in_progress(self) -> bool:
+        """An INVITE of ours is on the wire (not: waiting to be tried again)."""
+        return not self.done and self._retry is None
+
+    def answer_offer(self, body: bytes) -> None:
+        """Put the answer into the ACK."""
+        self.awaits_answer = False
+        self._acknowledge(body)
+        self._succeed()
+
+    def abandon(self) -> None:
+        """The call ends: no retry, no events; a 2xx that still comes is acknowledged."""
+        self.done = True
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        if self.awaits_answer:
+            self.awaits_answer = False
+            self._acknowledge()
+        elif self._outgoing is not None and self._outgoing.transaction is None:
+            self._outgoing.abandoned = True
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """A response to our re-INVITE."""
+        status = response.status
+        if status < 200:
+            return
+        if status < 300:
+            self._on_success(response)
+        elif not self.done:
+            if status == 491 and self._retries < MAX_GLARE_RETRIES:
+                self._try_again_later()
+            else:
+                self._fail(status, response.reason)
+                if status in (408, 481):
+                    self._usage.dialog_is_gone(status, "remote")
+
+    def on_failure(
+        self, transaction: ClientTransaction | None, cause: Literal["timeout", "transport"]
+    ) -> None:
+        """No final response: the peer is gone, and the dialog with it."""
+        if not self.done:
+            status = 408 if cause == "timeout" else 503
+            self._fail(status, reason_phrase(status))
+            self._usage.dialog_is_gone(status, cause)
+
+    def _send(self) -> None:
+        usage, core = self._usage, self._core
+        dialog = usage.confirmed_dialog
+        self._retry = None
+        self._sequence = dialog.next_sequence()
+        self._ack = None
+        headers = list(core.capabilities)
+        if self._body:
+            headers.append(("Content-Type", core.config.accept[0]))
+        request = dialog.request("INVITE", self._sequence, headers, self._body)
+        self._outgoing = core.send_request(request, self, contact=True, contact_user=usage.local_uri.uri)
+
+    def _on_success(self, response: Response) -> None:
+        if self._ack is not None:
+            self._ack.again()
+            return
+        if self.awaits_answer:
+            return
+        usage = self._usage
+        usage.confirmed_dialog.refresh_target(response)
+        if self.done:
+            self._acknowledge()
+            return
+        body = response.body if response.content_type in self._core.config.accept else b""
+        if not body:
+            self._acknowledge()
+            self._fail(488, "No session description in the 2xx")
+        elif self._body:
+            self._acknowledge()
+            self._core.emit(SessionAnswer(usage, body, response.to.tag or ""))
+            self._succeed()
+        else:
+            self.awaits_answer = True
+            self._core.emit(SessionOffer(usage, body, response.content_type or ""))
+
+    def _acknowledge(self, body: bytes = b"") -> None:
+        self._ack = SentAck(
+            self._core, self._usage.confirmed_dialog, self._sequence, body, self._core.config.accept[0]
+        )
+
+    def _try_again_later(self) -> None:
+        """Section 14.1: the owner of the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in 10 ms steps."""
+        self._retries += 1
+        steps = self._core.random.randint(*((210, 400) if self._usage.role is Role.UAC else (0, 200)))
+        self._retry = self._core.queue.start(steps / 100, self._retry_now)
+
+    def _retry_now(self) -> None:
+        if self._usage.modify_busy_in:
+            self._try_again_later()
+        else:
+            self._send()
+
+    def _succeed(self) -> None:
+        self.done = True
+        self._core.emit(ModifyAccepted(self._usage))
+
+    def _fail(self, status: int, reason: str) -> None:
+        self.done = True
+        self._core.emit(ModifyFailed(self._usage, status, reason))
+
+
+class ModifyServer:
+    """One re-INVITE of the peer, until it is refused or our 2xx acknowledged."""
+
+    def __init__(self, usage: InviteUsage, incoming: IncomingRequest) -> None:
+        self._usage = usage
+        self._core = usage.core
+        self._incoming = incoming
+        self._offered = False
+        self._accepted: Accepted | None = None
+        self.to_tag = incoming.to_tag
+        incoming.transaction.user = self
+
+    def start(self) -> None:
+        """Ask the application for the answer, or for an offer."""
+        self._incoming.transaction.start_trying(self._incoming.compose(100))
+        body = session_body(self._incoming.request, self._core.config)
+        if body:
+            self._offered = True
+            self._core.emit(SessionOffer(self._usage, body, self._incoming.request.content_type or ""))
+        else:
+            self._core.emit(OfferWanted(self._usage))
+
+    @property
+    def unanswered(self) -> bool:
+        """It has no final response yet."""
+        return not self._incoming.transaction.answered
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Our offer is in the 2xx, its answer will come in the ACK."""
+        return self._accepted is not None and not self._offered
+
+    @property
+    def sequence(self) -> int:
+        """The CSeq number of this INVITE, which its ACK repeats."""
+        return self._incoming.request.cseq.number
+
+    def accept(self, body: bytes) -> None:
+        """200 with our answer, or our offer."""
+        headers = (
+            ("Contact", self._incoming.contact),
+            *self._core.capabilities,
+            ("Content-Type", self._core.config.accept[0]),
+        )
+        data = self._incoming.respond(200, None, headers, body)
+        self._accepted = Accepted(self._core, self._incoming.transaction, data, self._unacknowledged)
+
+    def reject(self, status: int) -> None:
+        """A final response of refusal: the session stays as it is."""
+        self._incoming.respond(status)
+
+    def on_ack(self, ack: Request) -> None:
+        """The ACK for our 2xx."""
+        if self._accepted is None or ack.cseq.number != self.sequence:
+            return
+        self.stop()
+        if self._offered or self._usage.state is not UsageState.CONFIRMED:
+            return
+        if carries_session(ack, self._core.config.accept):
+            self._core.emit(SessionAnswer(self._usage, ack.body, ack.from_.tag or ""))
+        else:
+            self._usage.hang_up('SIP;cause=488;text="No session description in the ACK"')
+
+    def on_cancel(self, cancel: Request) -> None:
+        """The peer takes its re-INVITE back; the application's answer is not wanted any more."""
+        self.reject(487)
+        self._core.emit(ModifyFailed(self._usage, 487, reason_phrase(487)))
+
+    def on_response_lost(self, cause: Literal["timeout", "transport"]) -> None:
+        """A refusal got no ACK: it changes nothing."""
+
+    def stop(self) -> None:
+        """Send nothing again; what is unanswered gets 487 (section 15.1.2)."""
+        if self._accepted is not None:
+            self._accepted.stop()
+            self._accepted = None
+        if self.unanswered:
+            self.reject(487)
+
+    def _unacknowledged(self) -> None:
+        self._accepted = None
+        self._usage.dialog_is_gone(408, "timeout")
+
+
+def check_confirmed(state: UsageState) -> None:
+    """LocalProtocolError unless requests inside the session are allowed."""
+    if state in (UsageState.CALLING, UsageState.RINGING):
+        raise LocalProtocolError("the call is not answered yet: wait for CallConfirmed")
+    if state is UsageState.ANSWERED:
+        raise LocalProtocolError("the ACK is still missing: wait for CallConfirmed")
+    if state is not UsageState.CONFIRMED:
+        raise LocalProtocolError("the call is over")

@@ -1,0 +1,240 @@
+"""The driver: one core, one UDP socket, one timer of the running asyncio loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random as random_module
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from dialog.address import NameAddr
+from dialog.config import UserAgentConfig
+from dialog.core import Core
+from dialog.errors import LocalProtocolError
+from dialog.events import Event
+from dialog.flow import Flow, HostPort, Open, Query, Send
+from dialog.transport.udp import UdpTransport
+from dialog.usage.invite import InviteUsage
+
+__all__ = ["TracedMessage", "UserAgent", "UserAgentConfig"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TracedMessage:
+    """One message as it went over the wire. `time` is the loop's, in seconds."""
+
+    time: float
+    direction: Literal["sent", "received"]
+    local: HostPort
+    remote: HostPort
+    data: bytes
+
+
+class UserAgent:
+    """A SIP user agent on the running loop.
+
+    `on_event` is given every event, in order and never from inside a method of a call: what a call made in a
+    handler brings about comes after that handler. An exception it raises is logged and harms no other call.
+    `on_message` sees each message sent and received. Call `start` once, then anything, then `aclose`.
+    """
+
+    def __init__(
+        self,
+        config: UserAgentConfig,
+        on_event: Callable[[Event], None],
+        *,
+        random: random_module.Random | None = None,
+        on_message: Callable[[TracedMessage], None] | None = None,
+    ) -> None:
+        self.config = config
+        self.on_message = on_message
+        self._on_event = on_event
+        self._random = random or random_module.SystemRandom()
+        self._core: Core | None = None
+        self._udp: UdpTransport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._draining = False
+        self._drain_due = False
+        self._lookups: set[asyncio.Task[None]] = set()
+        self._idle: asyncio.Event | None = None
+
+    async def start(self) -> None:
+        """Bind the socket. AddressInUse or BadAddress say what to change."""
+        self._loop = asyncio.get_running_loop()
+        self._udp = await UdpTransport.bind(self.config.bind, self._on_datagram, self._on_lost)
+        self._core = Core(self.config, self._random, self._loop.time, self._wake)
+
+    @property
+    def local_address(self) -> HostPort:
+        """Host and port that we listen on."""
+        if self._udp is None:
+            raise LocalProtocolError("the user agent is not started")
+        return self._udp.local_address
+
+    def invite(
+        self,
+        target: str,
+        *,
+        from_: NameAddr | str,
+        body: bytes | None,
+        content_type: str = "application/sdp",
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> InviteUsage:
+        """Call `target`; with `body` None the peer makes the offer."""
+        return self._started().invite(
+            target, from_=from_, body=body, content_type=content_type, headers=headers
+        )
+
+    def options(self, target: str, from_: NameAddr | str | None = None) -> None:
+        """Ask `target` what it can do; OptionsAnswered tells."""
+        core = self._started()
+        core.options(
+            target, from_=from_ or f"<sip:{self.config.user or 'anonymous'}@{self.local_address[0]}>"
+        )
+
+    async def wait_idle(self, timeout: float) -> bool:
+        """Wait until every call is over (its BYE answered); False if some is not after `timeout` seconds."""
+        core = self._started()
+        self._idle = asyncio.Event()
+        if core.calls == 0:
+            return True
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout)
+        except TimeoutError:
+            return False
+        return True
+
+    async def aclose(self) -> None:
+        """Send what is pending and close the socket. Calls are not hung up. May be called twice."""
+        core, self._core = self._core, None
+        if core is not None:
+            self._drain(core)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        lookups = list(self._lookups)
+        for task in lookups:
+            task.cancel()
+        await asyncio.gather(*lookups, return_exceptions=True)
+        if self._udp is not None:
+            self._udp.close()
+            self._udp = None
+            await asyncio.sleep(0)  # asyncio closes the socket in the next turn of the loop
+
+    def _started(self) -> Core:
+        if self._core is None:
+            raise LocalProtocolError("the user agent is not started, or closed already")
+        return self._core
+
+    # Inputs.
+
+    def _on_datagram(self, flow: Flow, data: bytes) -> None:
+        core = self._core
+        if core is None:
+            return
+        now = self._loop.time()
+        if self.on_message is not None:
+            self.on_message(TracedMessage(now, "received", flow.local, flow.remote, data))
+        core.receive(flow, data, now)
+        self._drain(core)
+
+    def _on_lost(self, flow: Flow) -> None:
+        # Often from inside the draining itself, while effects are carried out.
+        if self._core is not None:
+            self._core.flow_lost(flow, self._loop.time())
+            self._wake()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        core = self._core
+        if core is not None:
+            core.handle_timer(self._loop.time())
+            self._drain(core)
+
+    def _wake(self) -> None:
+        if not self._draining and not self._drain_due:
+            self._drain_due = True
+            self._loop.call_soon(self._drain_soon)
+
+    def _drain_soon(self) -> None:
+        self._drain_due = False
+        if self._core is not None:
+            self._drain(self._core)
+
+    # Outputs.
+
+    def _drain(self, core: Core) -> None:
+        """Carry out effects and deliver events until there are none, then set the timer."""
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while True:
+                effects = core.take_effects()
+                events = core.take_events()
+                if not effects and not events:
+                    break
+                for effect in effects:
+                    if isinstance(effect, Send):
+                        self._send(effect)
+                    elif isinstance(effect, Open):
+                        assert self._udp is not None
+                        flow = self._udp.flow_to(effect.target.address)
+                        core.flow_opened(effect.target, flow, self._loop.time())
+                    else:
+                        self._look_up(core, effect.query)
+                for event in events:
+                    try:
+                        self._on_event(event)
+                    except Exception:
+                        _log.exception("the handler of %s raised", type(event).__name__)
+        finally:
+            self._draining = False
+        if self._idle is not None and core.calls == 0:
+            self._idle.set()
+        self._set_timer(core)
+
+    def _send(self, effect: Send) -> None:
+        if self.on_message is not None:
+            flow = effect.flow
+            self.on_message(TracedMessage(self._loop.time(), "sent", flow.local, flow.remote, effect.data))
+        assert self._udp is not None
+        self._udp.send(effect.flow, effect.data)
+
+    def _set_timer(self, core: Core) -> None:
+        """Have the loop wake us at the core's deadline.
+
+        A timer that is due too early is left alone: it costs one empty wake-up, and re-arming it for every
+        message costs more.
+        """
+        deadline = core.next_deadline()
+        if deadline is None or core is not self._core:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._on_timer)
+
+    def _look_up(self, core: Core, query: Query) -> None:
+        task = self._loop.create_task(self._resolve(core, query))
+        self._lookups.add(task)
+        task.add_done_callback(self._lookups.discard)
+
+    async def _resolve(self, core: Core, query: Query) -> None:
+        family = socket.AF_INET6 if ":" in self.local_address[0] else socket.AF_INET
+        addresses: tuple[HostPort, ...] = ()
+        try:
+            found = await self._loop.getaddrinfo(
+                query.host, query.port, family=family, type=socket.SOCK_DGRAM
+            )
+            addresses = tuple((str(entry[4][0]), query.port) for entry in found)
+        except (OSError, UnicodeError):
+            _log.info("the name %s has no address", query.host)
+        core.resolved(query, addresses, self._loop.time())
+        self._wake()

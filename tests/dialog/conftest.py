@@ -1,0 +1,224 @@
+"""Two real cores joined by a wire that loses, doubles and reorders, in virtual time."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from random import Random
+from typing import TypeVar
+
+import pytest
+
+from dialog.config import UserAgentConfig
+from dialog.core import Core
+from dialog.events import Event, IncomingCall
+from dialog.flow import Flow, HostPort, Open, Send
+from dialog.message import Request, Response
+from dialog.parser import parse_datagram
+from dialog.usage.invite import InviteUsage
+
+EventT = TypeVar("EventT")
+
+OFFER = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=offer\r\n"
+ANSWER = b"v=0\r\no=- 2 2 IN IP4 192.0.2.2\r\ns=answer\r\n"
+
+Drop = Callable[[Request | Response, "Party"], bool]
+
+
+class Party:
+    """One core, the events it gave, and the messages it sent (with their times)."""
+
+    def __init__(self, wire: Wire, address: HostPort, seed: int, config: UserAgentConfig) -> None:
+        self.wire = wire
+        self.address = address
+        self.core = Core(config, Random(seed), lambda: wire.now, lambda: None)
+        self.events: list[Event] = []
+        self.sent: list[tuple[float, Request | Response]] = []
+        self.on_event: Callable[[Event], None] = lambda event: None
+
+    @property
+    def uri(self) -> str:
+        host = f"[{self.address[0]}]" if ":" in self.address[0] else self.address[0]
+        return f"sip:{host}:{self.address[1]}"
+
+    def drain(self) -> None:
+        """Carry out effects and deliver events, as a driver does."""
+        while True:
+            effects, events = self.core.take_effects(), self.core.take_events()
+            if not effects and not events:
+                return
+            for effect in effects:
+                if isinstance(effect, Send):
+                    self.sent.append((self.wire.now, parse_datagram(effect.data)))
+                    self.wire.carry(self, effect.flow, effect.data)
+                elif isinstance(effect, Open):
+                    flow = Flow("UDP", self.address, effect.target.address)
+                    self.core.flow_opened(effect.target, flow, self.wire.now)
+                else:
+                    self.core.resolved(
+                        effect.query, self.wire.names.get(effect.query.host, ()), self.wire.now
+                    )
+            for event in events:
+                self.events.append(event)
+                self.on_event(event)
+
+    def of(self, kind: type[EventT]) -> list[EventT]:
+        """The events of one kind so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def only(self, kind: type[EventT]) -> EventT:
+        """The one event of that kind."""
+        (event,) = self.of(kind)
+        return event
+
+    def kinds(self) -> list[str]:
+        """The names of all events so far."""
+        return [type(event).__name__ for event in self.events]
+
+    @property
+    def call(self) -> InviteUsage:
+        """The usage of the one incoming call."""
+        return self.only(IncomingCall).usage
+
+    def requests(self, method: str) -> list[Request]:
+        """The requests of that method sent so far, repeats included."""
+        return [
+            message for _, message in self.sent if isinstance(message, Request) and message.method == method
+        ]
+
+    def statuses(self, method: str) -> list[int]:
+        """The status codes sent so far to requests of that method, repeats included."""
+        return [
+            message.status
+            for _, message in self.sent
+            if isinstance(message, Response) and message.cseq.method == method
+        ]
+
+
+class Wire:
+    """Everything between the parties. `drop` decides on each message; the rates act at random."""
+
+    delay = 0.01
+
+    def __init__(self, seed: int = 1) -> None:
+        self.now = 1000.0
+        self.random = Random(seed)
+        self.loss = self.duplication = self.reordering = 0.0
+        self.drop: Drop = lambda message, sender: False
+        self.names: dict[str, tuple[HostPort, ...]] = {}
+        self.parties: dict[HostPort, Party] = {}
+        self._flying: list[tuple[float, int, HostPort, HostPort, bytes]] = []
+        self._count = 0
+
+    def party(self, address: HostPort, config: UserAgentConfig | None = None) -> Party:
+        """A new party at this address."""
+        party = Party(self, address, len(self.parties) + 7, config or UserAgentConfig(bind=address))
+        self.parties[address] = party
+        return party
+
+    def carry(self, sender: Party, flow: Flow, data: bytes) -> None:
+        """A datagram leaves a party."""
+        if self.drop(parse_datagram(data), sender) or self.random.random() < self.loss:
+            return
+        copies = 2 if self.random.random() < self.duplication else 1
+        for _ in range(copies):
+            late = self.random.random() * 0.3 if self.random.random() < self.reordering else 0.0
+            self.inject(flow.local, flow.remote, data, self.delay + late)
+
+    def inject(self, source: HostPort, destination: HostPort, data: bytes, delay: float = 0.0) -> None:
+        """Let a datagram arrive, as from anywhere."""
+        self._count += 1
+        heapq.heappush(self._flying, (self.now + delay, self._count, source, destination, data))
+
+    def run(self, seconds: float = 0.15) -> None:
+        """Let that much time pass."""
+        end = self.now + seconds
+        self._drain()
+        while True:
+            deadlines = [
+                d for party in self.parties.values() if (d := party.core.next_deadline()) is not None
+            ]
+            if self._flying:
+                deadlines.append(self._flying[0][0])
+            when = min(deadlines, default=end + 1)
+            if when > end:
+                break
+            self.now = max(self.now, when)
+            while self._flying and self._flying[0][0] <= self.now:
+                _, _, source, destination, data = heapq.heappop(self._flying)
+                party = self.parties.get(destination)
+                if party is not None:
+                    party.core.receive(Flow("UDP", destination, source), data, self.now)
+                    party.drain()
+            for party in self.parties.values():
+                party.core.handle_timer(self.now)
+            self._drain()
+        self.now = end
+
+    def _drain(self) -> None:
+        for party in self.parties.values():
+            party.drain()
+
+
+class Pair:
+    """Alice and Bob. `call` places a call and lets Bob ring."""
+
+    def __init__(self, wire: Wire, alice: Party, bob: Party) -> None:
+        self.wire = wire
+        self.alice = alice
+        self.bob = bob
+        self.offer = OFFER
+        self.answer = ANSWER
+
+    def invite(self, body: bytes | None = OFFER) -> InviteUsage:
+        """Alice calls Bob; nothing has travelled yet."""
+        return self.alice.core.invite(
+            f"sip:bob@{self.bob.uri[4:]}", from_="<sip:alice@example.com>", body=body
+        )
+
+    def established(self, body: bytes | None = OFFER) -> tuple[InviteUsage, InviteUsage]:
+        """A confirmed call: Alice's side and Bob's."""
+        mine = self.invite(body)
+        self.wire.run()
+        theirs = self.bob.call
+        theirs.ring()
+        self.wire.run()
+        theirs.accept(ANSWER)
+        self.wire.run()
+        if body is None:
+            mine.answer_offer(OFFER)
+            self.wire.run()
+        return mine, theirs
+
+    def run(self, seconds: float = 0.15) -> None:
+        """Let time pass."""
+        self.wire.run(seconds)
+
+    def nothing_left(self) -> bool:
+        """After a long silence neither side remembers anything."""
+        self.wire.run(200)
+        return all(
+            len(party.core.layer) == 0
+            and party.core.calls == 0
+            and party.core.next_deadline() is None
+            and not party.core._dialogs
+            for party in (self.alice, self.bob)
+        )
+
+
+@pytest.fixture
+def wire() -> Wire:
+    """An empty wire."""
+    return Wire()
+
+
+@pytest.fixture
+def pair(wire: Wire) -> Pair:
+    """Alice and Bob on a clean wire."""
+    return Pair(wire, wire.party(("192.0.2.1", 5060)), wire.party(("192.0.2.2", 5060)))
+
+
+@pytest.fixture
+def pair_of() -> Callable[[Wire], Pair]:
+    """Makes Alice and Bob on a given wire."""
+    return lambda wire: Pair(wire, wire.party(("192.0.2.1", 5060)), wire.party(("192.0.2.2", 5060)))
