@@ -168,6 +168,11 @@ class MediaManager:
         """A snapshot of what a session counted."""
         return self.get_session(session_id).statistics()
 
+    def capabilities(self) -> str:
+        """What we could offer, with port 0: what an answer to SIP's OPTIONS carries (RFC 3264 section 9)."""
+        unbound = (self.config.default_local_ip, 0)
+        return str(self._new_negotiation().create_offer(self.default_wishes.local_audio(unbound)))
+
     # --- events ---
 
     def on(self, event: SessionEventName, handler: Handler) -> Handler:
@@ -224,10 +229,11 @@ class MediaManager:
 
     def _new_session(self) -> MediaSession:
         _ = self.driver  # raises if it does not run
-        config = self.config
+        return MediaSession(self, self.new_session_id(), self._new_negotiation())
+
+    def _new_negotiation(self) -> Negotiation:
         number = self.runtime.random.randrange(1, 1 << 31)  # some devices read it as a 32-bit number
-        negotiation = Negotiation(number, user_name=config.user_name, session_name=config.session_name)
-        return MediaSession(self, self.new_session_id(), negotiation)
+        return Negotiation(number, user_name=self.config.user_name, session_name=self.config.session_name)
 
     def _close(self, session: MediaSession) -> None:
         with self._lock:

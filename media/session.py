@@ -196,6 +196,17 @@ class MediaSession(SessionAudio):
         if self._negotiation.agreed:
             self._emit("session_updated", SessionUpdated(self, "offered"))
 
+    def check_offer(self, constraints: SessionConstraints | None = None) -> None:
+        """Raise what `create_answer` would raise for what stands in the open offer; nothing changes.
+
+        For a phone that must refuse a call it could never answer before it rings.
+        """
+        with self._lock:
+            self._check_open()
+            wishes = self._wishes.changed(constraints)
+            unbound = (wishes.local_ip, 0)
+            self._negotiation.fork().create_answer(wishes.local_audio(self._path.address or unbound))
+
     def create_answer(self, constraints: SessionConstraints | None = None) -> str:
         """Our answer to the peer's offer; media flows by it from now on.
 
