@@ -39,8 +39,8 @@ class Inbound:
     def __init__(self, listener: Listener, buffer: JitterBuffer) -> None:
         self.source = Source()
         self.receiver: Receiver | None = None
-        self.position = 0
-        """Samples since the stream began, heard or not: the timestamp of the next frame."""
+        self.elapsed_ms = 0
+        """Since the stream began, heard or not, as in `Outbound`: what the timestamps of frames count."""
         self.foreign = 0
         self.garbage = 0
         self.bytes = 0
@@ -49,6 +49,7 @@ class Inbound:
         self.past_received = self.past_lost = self.past_duplicates = self.past_reordered = 0
         """Counts of the sources before the present one."""
         self._listener = listener
+        self._block_ms = 20
         self._sinks: tuple[AudioSink, ...] = ()
         self._receives = False
         self._clocks: dict[int, int] = {}
@@ -67,6 +68,7 @@ class Inbound:
             self._events = TelephoneEventReceiver(clock)
             self._clocks.setdefault(self._event_type, clock)
         self._receives = plan is not None and plan.direction.receives
+        self._block_ms = block_ms
         self.playout.configure(codecs, block_ms)
         self.source.name(None if plan is None else plan.remote_rtp)
 
@@ -113,8 +115,8 @@ class Inbound:
     def play(self, now: float) -> None:
         """One tick: hand the next block to the sinks."""
         playout = self.playout
-        position = self.position
-        self.position = position + playout.block
+        elapsed_ms = self.elapsed_ms
+        self.elapsed_ms = elapsed_ms + self._block_ms
         if self._events.open:
             self._report(self._events.expire(now))
         if not self._sinks:
@@ -122,7 +124,8 @@ class Inbound:
         samples = playout.pull(now)
         if samples is None:
             return
-        frame = AudioFrame(samples, playout.sample_rate_hz, position)
+        rate = playout.sample_rate_hz
+        frame = AudioFrame(samples, rate, elapsed_ms * rate // 1000)
         for sink in self._sinks:
             try:
                 sink.push(frame)
@@ -132,7 +135,7 @@ class Inbound:
 
     def skip(self, blocks: int) -> None:
         """So many ticks were left out."""
-        self.position += blocks * self.playout.block
+        self.elapsed_ms += blocks * self._block_ms
 
     def _admit(self, packet: RtpPacket, address: Address, arrival: float) -> bool:
         """Decide on a packet that is not of the locked source; locks on to it if it may be."""

@@ -39,6 +39,9 @@ class Outbound:
         self.destination: Address | None = None
         self.last_sent = 0.0
         self.raw_dropped = 0
+        self.elapsed_ms = 0
+        """Since the stream began, sent or not, as in `Inbound`: what the timestamps for taps count."""
+        self._block_ms = 20
         self._listener = listener
         self._send = send
         self._source: AudioSource | None = None
@@ -70,6 +73,7 @@ class Outbound:
         self._complained = False
         if codec is not None:
             self._rate, self._clock = codec.sample_rate_hz, codec.clock_rate_hz
+        self._block_ms = block_ms
         self._block = self._rate * block_ms // 1000
         self._units = self._clock * block_ms // 1000
         self._event_type = None
@@ -142,18 +146,20 @@ class Outbound:
                     else:
                         self._collect(samples, encoder, destination)
                     self.last_sent = now
-                    for tap in self._taps:
-                        self._push(tap, frame)
+                    if self._taps:
+                        self._tap(samples)
             except Exception as error:  # a user's object: it must not stop the call
                 self._source = None
                 self._listener.failed("the source of sent audio", error)
         else:
             sender.pause()
         sender.advance(self._units)
+        self.elapsed_ms += self._block_ms
 
     def skip(self, blocks: int) -> None:
         """So many ticks were left out."""
         self.sender.advance(blocks * self._units)
+        self.elapsed_ms += blocks * self._block_ms
 
     def _send_special(self, destination: Address, now: float) -> None:
         self._parts.clear()
@@ -194,12 +200,15 @@ class Outbound:
             have -= start
         self._have = have
 
-    def _push(self, tap: AudioSink, frame: AudioFrame) -> None:
-        try:
-            tap.push(frame)
-        except Exception as error:
-            self.remove_tap(tap)
-            self._listener.failed("a tap of sent audio", error)
+    def _tap(self, samples: Samples) -> None:
+        """Frames with the stream's time, not the source's: sources change, and begin when they like."""
+        frame = AudioFrame(samples, self._rate, self.elapsed_ms * self._rate // 1000)
+        for tap in self._taps:
+            try:
+                tap.push(frame)
+            except Exception as error:  # a user's object: it must not stop the call
+                self.remove_tap(tap)
+                self._listener.failed("a tap of sent audio", error)
 
     def _complain(self, frame: AudioFrame) -> None:
         """Audio of another rate would be heard at the wrong speed: drop it, and say so once."""
