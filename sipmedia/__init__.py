@@ -1,0 +1,71 @@
+"""A SIP softphone: calls with sound, from Python.
+
+    async with Softphone(Account("sip:alice@127.0.0.1"), bind="127.0.0.1:5060") as phone:
+        call = await phone.call("sip:bob@127.0.0.1:5062")
+        await call.play("hello.wav")
+        await call.hangup()
+
+It joins ``dialog`` (SIP) and ``media`` (SDP and RTP); neither knows of the other.
+"""
+
+from sipmedia.account import Account
+from sipmedia.call import Call, CallState
+from sipmedia.config import PhoneConfig
+from sipmedia.errors import (
+    AddressInUse,
+    CallEnded,
+    CallFailed,
+    InvalidAddress,
+    InvalidCallState,
+    ModificationFailed,
+    PhoneClosed,
+    SipMediaError,
+)
+from sipmedia.events import (
+    Answered,
+    CallCreated,
+    Dtmf,
+    Ended,
+    ErrorOccurred,
+    Held,
+    IncomingCall,
+    MediaStarted,
+    Progress,
+    Resumed,
+    Ringing,
+)
+from sipmedia.playback import CallRecording, Playback
+from sipmedia.softphone import Softphone
+from sipmedia.trace import CallTrace, render_svg, render_text
+
+__all__ = [
+    "Account",
+    "AddressInUse",
+    "Answered",
+    "Call",
+    "CallCreated",
+    "CallEnded",
+    "CallFailed",
+    "CallRecording",
+    "CallState",
+    "CallTrace",
+    "Dtmf",
+    "Ended",
+    "ErrorOccurred",
+    "Held",
+    "IncomingCall",
+    "InvalidAddress",
+    "InvalidCallState",
+    "MediaStarted",
+    "ModificationFailed",
+    "PhoneClosed",
+    "PhoneConfig",
+    "Playback",
+    "Progress",
+    "Resumed",
+    "Ringing",
+    "SipMediaError",
+    "Softphone",
+    "render_svg",
+    "render_text",
+]

@@ -1,0 +1,462 @@
+"""One call, from the first INVITE to the last statistics.
+
+A :class:`Call` translates: what the INVITE usage reports becomes its state and events, the application's
+verbs become methods of the usage, and session descriptions are handed on by :class:`OfferAnswer`.
+Everything here runs on the asyncio loop; sound itself is the media thread's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Callable
+
+from dialog import events as sip
+from dialog.status import reason_phrase
+from dialog.usage.invite import InviteUsage
+from media import (
+    MediaError,
+)
+from sipmedia.config import PhoneConfig
+from sipmedia.errors import CallEnded, CallFailed, InvalidCallState, ModificationFailed
+from sipmedia.events import (
+    Answered,
+    Ended,
+    EndedBy,
+    Held,
+    Party,
+    Progress,
+    Resumed,
+    Ringing,
+)
+from sipmedia.milestones import Milestones
+from sipmedia.modification import Modifications
+from sipmedia.offer_answer import OfferAnswer, refusal, warning_text
+from sipmedia.sound import CallSound
+from sipmedia.trace import CallTrace
+
+
+class CallState(enum.Enum):
+    """Where a call stands; hold is told apart by :attr:`Call.held` and :attr:`Call.held_by_remote`."""
+
+    CALLING = "calling"
+    """Ours, sent; nothing heard yet but 100."""
+    RINGING = "ringing"
+    """The far end rings, or we do."""
+    ANSWERED = "answered"
+    """The two parties are connected."""
+    ENDED = "ended"
+
+
+class Call(CallSound):
+    """A call of a :class:`~sipmedia.Softphone`: made by ``phone.dial``, or handed to ``incoming_call``.
+
+    Its events are listed in :mod:`sipmedia.events`; ``ended`` comes once for every call, as the last.
+    Not for construction by applications.
+    """
+
+    def __init__(
+        self,
+        usage: InviteUsage,
+        media: OfferAnswer,
+        config: PhoneConfig,
+        trace: CallTrace,
+        *,
+        incoming: bool,
+        on_over: Callable[[Call], None],
+    ) -> None:
+        super().__init__(media, Milestones(self, trace), self._announce_end)
+        self.trace = trace
+        self.usage = usage
+        self.incoming = incoming
+        self.state = CallState.RINGING if incoming else CallState.CALLING
+        self.ended_by: EndedBy | None = None
+        self.reason = ""
+        self.status = 0
+        self._config = config
+        self._on_over = on_over
+        self._modifications = Modifications(media, self._on_hold)
+        self._loop = asyncio.get_running_loop()
+        self._up: asyncio.Future[None] = self._loop.create_future()
+        self._confirmed: asyncio.Future[None] = self._loop.create_future()  # re-INVITEs are allowed
+        self._ended: asyncio.Future[Ended] = self._loop.create_future()
+        self._goodbye: asyncio.Future[None] = self._loop.create_future()  # the far end knows that it is over
+        self._timer: asyncio.TimerHandle | None = None
+        self._media_error: MediaError | None = None
+        self._answering = False
+        self._previewed = False
+        self._answered_at: float | None = None
+        self._ended_at: float | None = None
+
+    def __repr__(self) -> str:
+        way = "from" if self.incoming else "to"
+        return f"<Call {way} {self.remote_uri} {self.state.value}>"
+
+    # --- what it is ---
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID, the same on both sides."""
+        return self.usage.call_id
+
+    @property
+    def local_uri(self) -> str:
+        """Our side's URI, as From or To carries it."""
+        return str(self.usage.local_uri.uri)
+
+    @property
+    def remote_uri(self) -> str:
+        """The far end's URI, as From or To carries it."""
+        return str(self.usage.remote_uri.uri)
+
+    @property
+    def remote_name(self) -> str:
+        """The far end's display name, else the user of its URI, else the URI."""
+        address = self.usage.remote_uri
+        return address.display_name or getattr(address.uri, "user", None) or str(address.uri)
+
+    @property
+    def held(self) -> bool:
+        """Whether we put the call on hold."""
+        return self._media.wish.held
+
+    @property
+    def held_by_remote(self) -> bool:
+        """Whether the far end put us on hold."""
+        return self._media.held_by_remote
+
+    @property
+    def duration(self) -> float:
+        """Seconds since the answer (until the end); 0.0 when it was never answered."""
+        if self._answered_at is None:
+            return 0.0
+        return (self._ended_at or self._loop.time()) - self._answered_at
+
+    # --- verbs ---
+
+    async def answered(self) -> None:
+        """Wait until the call is answered, by whoever is called.
+
+        Cancelling the wait for an outgoing call cancels the call. :raises CallFailed: when it never is.
+        """
+        try:
+            await asyncio.wait([self._up])  # unlike awaiting it, this does not cancel it with us
+        except asyncio.CancelledError:
+            if not self.incoming and not self._up.done():
+                self._hang_up("local")
+            raise
+        self._up.result()
+
+    async def ended(self) -> Ended:
+        """Wait until the call is over; gives what the ``ended`` event says. Cancelling changes nothing."""
+        await asyncio.wait([self._ended])
+        return self._ended.result()
+
+    def ring(self) -> None:
+        """Tell the caller that it rings (180); the phone does so itself unless configured otherwise."""
+        self._need_unanswered("ring")
+        self.usage.ring()
+        self.emit("ringing", Ringing(self))
+
+    def progress(self) -> None:
+        """Send early media: a 183 with our description, so that the caller hears us before we answer.
+
+        :raises InvalidCallState: also when the caller made no offer. May raise :class:`media.MediaError`.
+        """
+        self._need_unanswered("send early media")
+        if self._media.session is None:
+            raise InvalidCallState("the caller made no offer, so no early media can be sent: answer instead")
+        self.usage.progress(self._media.answer())
+
+    async def answer(self) -> None:
+        """Take the incoming call; returns when sound can flow.
+
+        That is at once when the caller made the offer, and with the ACK when it is ours.
+        :raises InvalidCallState: when it is no incoming call that still rings.
+        :raises CallFailed: when no sound could be agreed upon, or a late answer never came.
+        """
+        self._need_unanswered("answer")
+        self._answering = True
+        late_offer = self._media.session is None
+        try:
+            body = self._media.offer() if late_offer else self._media.answer()
+        except MediaError as error:
+            self._refuse_media(error)
+        else:
+            self.usage.accept(body)
+            if not late_offer:
+                self._set_up()
+        await asyncio.wait([self._up])
+        self._up.result()
+
+    def reject(self, status: int = 603, reason: str | None = None) -> None:
+        """Refuse the incoming call: 603 declines, 486 is busy; any final status from 300 on will do."""
+        self._need_unanswered("reject")
+        self._reject(status, reason)
+
+    async def hangup(self) -> None:
+        """End the call whatever its state: CANCEL, 603 or BYE. Harmless when it is over.
+
+        Returns when the far end has confirmed, or after a second (``close_timeout``) all the same.
+        """
+        self._hang_up("local")
+        await asyncio.wait([self._goodbye], timeout=self._config.close_timeout)
+        self.drop()
+        await self.ended()
+
+    async def hold(self) -> None:
+        """Put the far end on hold: we may send, and ask it not to (RFC 3264 s8.4). Harmless when held.
+
+        :raises ModificationFailed: when the far end refuses. :raises CallEnded: when the call is not up.
+        """
+        if not self.held:
+            await self._modifications.ask(await self._confirmed_usage("hold it"), held=True)
+
+    async def resume(self) -> None:
+        """End our hold; raises as :meth:`hold` does."""
+        if self.held:
+            await self._modifications.ask(await self._confirmed_usage("resume it"), held=False)
+
+    async def use_codecs(self, *names: str) -> None:
+        """Ask for other codecs, best first; raises as :meth:`hold` does, and :class:`media.UnknownCodec`."""
+        await self._modifications.ask(await self._confirmed_usage("change its codecs"), codecs=names)
+
+    # --- for the phone ---
+
+    def give_up_after(self, seconds: float | None) -> None:
+        """End the call when nobody has answered by then."""
+        if seconds is not None:
+            self._timer = self._loop.call_later(seconds, self._nobody_answered)
+
+    def refuse(self, status: int) -> None:
+        """Reject for a reason of the phone's own; nothing happens when it is too late for that."""
+        if self.incoming and self.state is CallState.RINGING and not self._answering:
+            self._reject(status, None)
+
+    def close(self) -> None:
+        """Begin to end the call because the phone closes."""
+        self._hang_up("closed")
+
+    def drop(self) -> None:
+        """Wait no longer for the far end to confirm the end."""
+        if not self._goodbye.done():
+            self._goodbye.set_result(None)
+            self._on_over(self)
+
+    async def over(self) -> None:
+        """Wait until nothing is left to be done for this call."""
+        await asyncio.wait([self._goodbye])
+        await asyncio.wait([self._ended])
+
+    # --- what the INVITE usage reports ---
+
+    def handle(self, event: sip.UsageEvent) -> None:
+        """Take the usage's event; called by the phone, in the order in which they happened."""
+        match event:
+            case sip.Progress():
+                self._on_progress(event)
+            case sip.SessionPreview():
+                self._on_preview(event)
+            case sip.SessionOffer():
+                self._on_offer(event)
+            case sip.SessionAnswer() if self.state is CallState.ANSWERED:
+                self._modifications.take_answer(event.body)
+            case sip.SessionAnswer():
+                self._try_media(lambda: self._media.take_answer(event.body))
+            case sip.OfferWanted():
+                self._modifications.answer(event.usage, self._media.offer)
+            case sip.CallConfirmed():
+                self._on_confirmed()
+            case sip.ModifyAccepted():
+                self._modifications.done(None)
+            case sip.ModifyFailed():
+                self._modifications.done(ModificationFailed(event.status, event.reason))
+            case sip.CallFailed():
+                self._on_failed(event)
+            case sip.CallCancelled():
+                self._finish("remote", CallFailed(487, reason_phrase(487), "cancelled"))
+                self.drop()
+            case sip.CallEnded():
+                self._finish(event.by, CallFailed(487, event.reason, "media"), event.reason)
+                self.drop()
+
+    def _on_progress(self, event: sip.Progress) -> None:
+        if self.state is CallState.ENDED:
+            return
+        self.state = CallState.RINGING
+        if event.status == 180:
+            self.emit("ringing", Ringing(self))
+        else:
+            self.emit("progress", Progress(self, event.status, event.reason))
+
+    def _on_preview(self, event: sip.SessionPreview) -> None:
+        if self.state is CallState.ENDED:
+            return
+        try:
+            self._media.preview(event.body)
+        except MediaError as error:  # binding nobody: there is no early media then, and the call goes on
+            self.report(error, "early media that cannot be used")
+
+    def _on_offer(self, event: sip.SessionOffer) -> None:
+        if self.state is CallState.ANSWERED:
+            self._modifications.answer(event.usage, lambda: self._media.answer_to(event.body))
+        elif (
+            not self.incoming
+        ):  # ours was a late offer: theirs came with the 200, our answer goes with the ACK
+            self._try_media(lambda: event.usage.answer_offer(self._media.answer_to(event.body)))
+            if self._media_error is not None:
+                self._no_media()
+        else:
+            try:
+                self._media.take_offer(event.body)
+            except MediaError as error:
+                self._refuse_media(error)
+
+    def _on_confirmed(self) -> None:
+        _resolve(self._confirmed)
+        if self.state is CallState.ENDED:
+            return
+        if self._media.agreed:
+            self._set_up()
+        else:
+            self._no_media()
+
+    def _no_media(self) -> None:
+        """It was answered, but with nothing that we can hear or say."""
+        error = self._media_error or "the far end answered without saying what sound it takes"
+        self.usage.bye(_reason(488))
+        self._finish("local", CallFailed(488, str(error), "media"))
+
+    def _on_failed(self, event: sip.CallFailed) -> None:
+        by: EndedBy = _FAILED_BY[event.cause]
+        response = event.response
+        warning = warning_text(response.headers.get("Warning") or "") if response is not None else ""
+        self._finish(by, CallFailed(event.status, event.reason, event.cause, warning))
+        self.drop()
+
+    # --- state ---
+
+    def _set_up(self) -> None:
+        """The call is answered and its sound agreed upon."""
+        if self._up.done():
+            return
+        self._stop_timer()
+        self.state = CallState.ANSWERED
+        self._answered_at = self._loop.time()
+        self._up.set_result(None)
+        self.emit("answered", Answered(self, self.codec))
+        self._modifications.compare(self._media.wish)
+
+    def _hang_up(self, by: EndedBy) -> None:
+        if self.state is CallState.ENDED:
+            return
+        if self.state is CallState.ANSWERED or self._answering:
+            self.usage.bye()
+        elif self.incoming:
+            self._reject(603 if by == "local" else 503, None, by)
+            return
+        else:
+            self.usage.cancel()
+        failure = CallFailed(487, reason_phrase(487), "closed" if by == "closed" else "cancelled")
+        self._finish(by, failure)
+
+    def _reject(
+        self,
+        status: int,
+        reason: str | None,
+        by: EndedBy = "local",
+        headers: list[tuple[str, str]] | None = None,
+    ) -> None:
+        self.usage.reject(status, reason, headers or [])
+        self._finish(by, CallFailed(status, reason or reason_phrase(status)))
+        self.drop()
+
+    def _refuse_media(self, error: MediaError) -> None:
+        """No sound can be agreed upon with this caller."""
+        refused = refusal(error)
+        self.report(error, "an incoming call was refused")
+        self._reject(refused.status, None, "local", [refused.warning(self._config.user_agent or "phone")])
+
+    def _nobody_answered(self) -> None:
+        if self.incoming:
+            self._reject(480, None, "timeout")
+            return
+        self.usage.cancel()
+        self._finish("timeout", CallFailed(408, reason_phrase(408), "timeout"))
+
+    def _try_media(self, step: Callable[[], None]) -> None:
+        """Do what may fail for media's reasons; a failure counts when the call is confirmed."""
+        try:
+            step()
+        except MediaError as error:
+            self._media_error = error
+
+    def _finish(self, by: EndedBy, failure: CallFailed | None, reason: str = "") -> None:
+        """The call is over for us; ``ended`` follows when its media is closed."""
+        if self.state is CallState.ENDED:
+            return
+        self._stop_timer()
+        _resolve(self._confirmed)  # whoever waits to change the call must not wait for ever
+        self.state = CallState.ENDED
+        self.ended_by = by
+        self._ended_at = self._loop.time()
+        self._modifications.done(CallEnded("the call ended before the change was agreed upon"))
+        if not self._up.done():
+            failure = failure or CallFailed(487, reason_phrase(487), "cancelled")
+            self.status, self.reason = failure.status, failure.reason
+            self._up.set_exception(failure)
+            self._up.exception()  # nobody need wait for it
+        else:
+            self.reason = reason
+        self._close_media()
+
+    def _announce_end(self) -> None:
+        ended = Ended(self, self.ended_by or "local", self.status, self.reason, self.duration)
+        self.emit("ended", ended)
+        self._ended.set_result(ended)
+
+    def _on_hold(self, held: bool, by: Party) -> None:
+        if held:
+            self.emit("held", Held(self, by))
+        else:
+            self.emit("resumed", Resumed(self, by))
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _need_unanswered(self, verb: str) -> None:
+        if not self.incoming or self._answering or self.state is not CallState.RINGING:
+            kind = "an incoming" if self.incoming else "an outgoing"
+            raise InvalidCallState(f"cannot {verb} {kind} call that is {self.state.value}")
+
+    async def _confirmed_usage(self, doing: str) -> InviteUsage:
+        self._need_up(doing)
+        await asyncio.wait([self._confirmed])
+        self._need_up(doing)
+        return self.usage
+
+    def _need_up(self, doing: str) -> None:
+        if self.state is CallState.ENDED:
+            raise CallEnded(f"the call is over: cannot {doing}")
+        if self.state is not CallState.ANSWERED:
+            raise InvalidCallState(f"the call is not answered yet: cannot {doing}")
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+_FAILED_BY: dict[str, EndedBy] = {
+    "rejected": "remote",
+    "timeout": "timeout",
+    "transport": "transport",
+    "cancelled": "local",
+    "no_ack": "timeout",
+}
+
+
+def _reason(status: int) -> str:
+    """A Reason header value (RFC 3326)."""
+    return f'SIP;cause={status};text="{reason_phrase(status)}"'

@@ -1,0 +1,68 @@
+"""How a phone behaves, and how people write addresses and port ranges."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sipmedia.errors import InvalidAddress
+
+DEFAULT_PORT = 5060
+"""SIP's own port, for UDP and TCP (RFC 3261 s19.1.2)."""
+
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+)?(?::(?P<port>[0-9]{1,5}))?\Z")
+
+
+def parse_bind(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
+    """``"127.0.0.1:5062"``, ``"[::1]:5062"``, ``"127.0.0.1"`` or ``":5062"`` as host (no brackets) and port.
+
+    Port 0 lets the system choose. :raises InvalidAddress: for anything else.
+    """
+    match = _HOST_PORT.match(text)
+    if match is None or not text:
+        raise InvalidAddress(
+            f"{text!r} is no HOST:PORT: write 127.0.0.1:5060, or [::1]:5060 with brackets for IPv6"
+        )
+    host = (match["host"] or "127.0.0.1").strip("[]")
+    port = default_port if match["port"] is None else int(match["port"])
+    if port > 65535:
+        raise InvalidAddress(f"{text!r}: a port is a number from 0 to 65535")
+    return host, port
+
+
+def parse_port_range(text: str) -> tuple[int, int]:
+    """``"10000-10100"`` as (10000, 10100). Whether RTP can use it is the media's to judge.
+
+    :raises InvalidAddress: when it is not two port numbers with a dash.
+    """
+    low, dash, high = text.partition("-")
+    if not (dash and low.strip().isdecimal() and high.strip().isdecimal()):
+        raise InvalidAddress(f"{text!r} is no port range: write MIN-MAX, for instance 10000-10100")
+    return int(low), int(high)
+
+
+def format_address(host: str, port: int) -> str:
+    """Host and port as people and URIs write them: IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneConfig:
+    """What a :class:`sipmedia.Softphone` does unless told otherwise. Times are in seconds."""
+
+    ring_timeout: float = 60.0
+    """An incoming call that nobody answers for so long gets 480."""
+    no_answer_timeout: float | None = 120.0
+    """An outgoing call that rings for so long is given up with CANCEL (``None``: never)."""
+    automatic_ringing: bool = True
+    """Send 180 before the application hears of a call; without it ``call.ring()`` does."""
+    advertised_host: str | None = None
+    """What Contact and SDP say in place of the bound address; ``None``: our address towards that peer."""
+    codecs: tuple[str, ...] | None = None
+    """In order of preference; ``None``: the media manager's."""
+    user_agent: str = "sipmedia"
+    """User-Agent and Server header; "" leaves them out."""
+    traced_messages: int = 500
+    """How many SIP messages and milestones the trace of a call keeps; 0 records nothing."""
+    close_timeout: float = 1.0
+    """How long :meth:`~sipmedia.Softphone.aclose` and ``hangup`` wait for the far end's goodbye."""

@@ -1,0 +1,88 @@
+"""Events by pyee, with two promises more: ``error`` always has a listener, and a handler that fails is known.
+
+A handler may be a function or a coroutine function and gets one frozen dataclass. When it raises,
+:meth:`Emitter.handler_failed` hears of it with the event it was given (an incoming call whose handler
+raised is answered 500), the traceback is logged and ``error`` is emitted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from pyee.base import EventEmitter
+
+from sipmedia.events import ErrorOccurred
+
+_log = logging.getLogger("sipmedia")
+
+
+class Emitter(EventEmitter):
+    """What phones and calls are: ``on``, ``once``, ``remove_listener``, and handlers that may fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def has_listeners(self, name: str) -> bool:
+        """Whether anybody would hear the event."""
+        return bool(self.listeners(name))
+
+    def handler_failed(self, event: object, error: Exception) -> None:
+        """A handler raised on ``event``. Subclasses add what the far end must hear of it."""
+
+    def report(self, error: Exception, doing: str) -> None:
+        """Log an error that nobody awaits and emit ``error`` for it."""
+        _log.error("%s: %s", doing, error, exc_info=error)
+        self.emit("error", ErrorOccurred(error=error, doing=doing))
+
+    def _emit_run(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        event = args[0] if args else None
+        try:
+            result = f(*args, **kwargs)
+        except Exception as error:  # the edge to the user's code
+            self._failed(event, error)
+            return
+        if asyncio.iscoroutine(result):
+            self._keep(asyncio.ensure_future(self._run_handler(event, result)))
+
+    async def _run_handler(self, event: object, coroutine: Any) -> None:
+        try:
+            await coroutine
+        except Exception as error:  # the edge to the user's code
+            self._failed(event, error)
+
+    def _failed(self, event: object, error: Exception) -> None:
+        doing = f"a handler of {type(event).__name__} raised {type(error).__name__}"
+        self.handler_failed(event, error)
+        if isinstance(event, ErrorOccurred):  # an error handler that fails must not be called for it again
+            _log.error("%s", doing, exc_info=error)
+        else:
+            self.report(error, doing)
+
+    def _emit_handle_potential_error(self, event: str, error: Any) -> None:
+        """No listener for ``error``: the log has it already, and nothing is raised into the protocol."""
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None], doing: str) -> None:
+        """Run something of ours beside the handlers; what it raises is reported."""
+        self._keep(asyncio.ensure_future(self._guarded(coroutine, doing)))
+
+    async def _guarded(self, coroutine: Coroutine[Any, Any, None], doing: str) -> None:
+        try:
+            await coroutine
+        except Exception as error:  # the edge of the task
+            self.report(error, doing)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def close_handlers(self) -> None:
+        """Cancel the coroutine handlers still running, but the one that calls this, and wait for them."""
+        current = asyncio.current_task()
+        running = [task for task in self._running if task is not current]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

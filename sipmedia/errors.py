@@ -1,0 +1,121 @@
+"""What can go wrong with a phone and its calls.
+
+    SipMediaError
+    +-- CallFailed              the call was not answered: SIP status, reason and cause
+    +-- CallEnded               the call is over; what was asked needs a call that is up
+    +-- ModificationFailed      hold, resume or a codec change was refused; the call goes on as it was
+    +-- InvalidAddress          a URI or HOST:PORT that cannot be used
+    +-- AddressInUse            somebody else listens where the phone wants to
+    +-- PhoneClosed             the phone was not opened, or is closed
+    +-- InvalidCallState        asked in the wrong order (answering twice, say)
+
+Errors of the media (``media.MediaError``: no ports left, no such codec) and of a wrongly used dialog
+(``dialog.LocalProtocolError``) are passed on as they are: they name the cause better than a wrapper would.
+"""
+
+from typing import Literal
+
+FailureCause = Literal["rejected", "timeout", "transport", "cancelled", "no_ack", "media", "closed"]
+"""Why a call came to nothing: the far end said no, nobody answered in time, the network is gone, we gave up,
+our answer was never acknowledged, no sound could be agreed upon, or the phone is closing."""
+
+_SENTENCES = {
+    400: "the far end could not read our request",
+    401: "the far end wants a password",
+    403: "the far end forbids this call",
+    404: "there is no such user at the far end",
+    405: "the far end does not take calls",
+    407: "a proxy wants a password",
+    408: "nobody answered: no reply within the time allowed",
+    410: "that user is gone for good",
+    415: "the far end does not understand SDP",
+    420: "the far end lacks an extension that we require",
+    480: "the far end is not available now",
+    481: "the far end does not know this call",
+    484: "the address is incomplete",
+    486: "the far end is busy",
+    487: "the call was cancelled before anybody answered",
+    488: "no common codec: the far end cannot use the media we offer",
+    500: "the far end had an internal error",
+    501: "the far end does not take calls",
+    503: "the far end takes no calls now",
+    600: "the far end is busy everywhere",
+    603: "the far end declined the call",
+    604: "that user exists nowhere",
+    606: "no common codec: the far end cannot use the media we offer",
+}
+
+_CAUSES = {
+    "timeout": "nobody answered: no reply within the time allowed",
+    "transport": "the far end cannot be reached (nothing listens there, or the network is down)",
+    "cancelled": "the call was cancelled before anybody answered",
+    "no_ack": "the caller never acknowledged our answer",
+    "media": "no sound could be agreed upon",
+    "closed": "the phone is closing",
+}
+
+
+def sentence(status: int, reason: str = "", cause: str = "rejected") -> str:
+    """A plain sentence for a failed call: what happened, in words of a person who knows no SIP."""
+    if cause in _CAUSES and not (cause == "media" and reason):
+        text = _CAUSES[cause]
+    elif cause == "media":
+        text = reason
+    else:
+        text = _SENTENCES.get(status, "the far end refused the call")
+    return f"{text} ({status} {reason})" if status and cause != "media" else text
+
+
+class SipMediaError(Exception):
+    """The root of all errors that this package raises itself."""
+
+
+class CallFailed(SipMediaError):
+    """A call that was not answered.
+
+    ``status`` and ``reason`` are those of the SIP answer (408 and 503 stand in when none came),
+    ``cause`` says who or what ended it, ``warning`` is the text of the answer's Warning header, if it had one
+    (RFC 3261 s20.43); ``str()`` is a sentence for a person.
+    """
+
+    def __init__(self, status: int, reason: str, cause: FailureCause = "rejected", warning: str = "") -> None:
+        text = sentence(status, reason, cause)
+        super().__init__(f"{text}: {warning}" if warning else text)
+        self.warning = warning
+        self.status = status
+        self.reason = reason
+        self.cause: FailureCause = cause
+
+
+class CallEnded(SipMediaError):
+    """The call is over, so what was asked for cannot be done any more."""
+
+
+class ModificationFailed(SipMediaError):
+    """A re-INVITE of ours was refused (RFC 3261 s14.1): the call goes on exactly as before."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"the far end refused the change ({status} {reason}); the call goes on as it was")
+        self.status = status
+        self.reason = reason
+
+
+class InvalidAddress(SipMediaError):
+    """A SIP URI, HOST:PORT or port range that cannot be used; the message says what to write instead."""
+
+
+class AddressInUse(SipMediaError):
+    """The phone's address is taken, or is none of this machine's."""
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(why)
+        self.host = host
+        self.port = port
+
+
+class PhoneClosed(SipMediaError):
+    """The phone has not been opened (``async with Softphone(...)``) or is closed already."""
+
+
+class InvalidCallState(SipMediaError):
+    """Asked in the wrong order: the message names the state the call is in."""

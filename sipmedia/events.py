@@ -1,0 +1,122 @@
+"""What phones and calls tell the application: one frozen dataclass an event.
+
+phone.on("incoming_call", handler)      IncomingCall
+phone.on("call_created", handler)       CallCreated: every call, also those we place
+phone.on("error", handler)              ErrorOccurred
+
+call.on("ringing", handler)             Ringing        call.on("held", handler)      Held
+call.on("progress", handler)            Progress       call.on("resumed", handler)   Resumed
+call.on("answered", handler)            Answered       call.on("ended", handler)     Ended
+call.on("media", handler)               MediaStarted   call.on("dtmf", handler)      Dtmf
+call.on("error", handler)               ErrorOccurred
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from sipmedia.call import Call
+
+PhoneEventName = Literal["incoming_call", "call_created", "error"]
+CallEventName = Literal[
+    "ringing", "progress", "answered", "media", "dtmf", "held", "resumed", "ended", "error"
+]
+Party = Literal["local", "remote"]
+EndedBy = Literal["local", "remote", "timeout", "transport", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorOccurred:
+    """Something failed that nobody awaits; ``doing`` says in words what was being done."""
+
+    error: Exception
+    doing: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall:
+    """Somebody calls: ``await event.call.answer()`` or ``event.call.reject()``, now or later."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class CallCreated:
+    """A call begins, in either direction; its trace and events can be listened to from the start."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """180: the far end rings (an outgoing call), or we told the caller so (an incoming one)."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Another provisional answer (181, 182, 183 ...). Early media, if there is any, shows as ``media``."""
+
+    call: Call
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The call is up. ``codec`` is what we send with, ``None`` when no sound was agreed upon yet."""
+
+    call: Call
+    codec: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStarted:
+    """The first sound from the far end has come, from ``source`` (host, port)."""
+
+    call: Call
+    codec: str | None
+    source: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dtmf:
+    """The far end pressed a key; emitted once a key, whatever was lost or repeated on the way."""
+
+    call: Call
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The call is on hold; ``by`` says whose doing it is."""
+
+    call: Call
+    by: Party
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The hold is over; ``by`` says who ended it."""
+
+    call: Call
+    by: Party
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The call is over, answered or not: the last event of every call.
+
+    ``status`` is the SIP status of a call that was never answered, 0 of one that was; ``reason`` is the
+    words of the far end, or ours.
+    """
+
+    call: Call
+    by: EndedBy
+    status: int
+    reason: str
+    duration: float

@@ -1,0 +1,289 @@
+"""The phone: it listens on one address, places calls, takes calls, and ends all of them when it closes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+from weakref import WeakValueDictionary
+
+from dialog import events as sip
+from dialog.config import UserAgentConfig
+from dialog.errors import AddressInUse as SipAddressInUse
+from dialog.errors import BadAddress, LocalProtocolError, ParseError
+from dialog.usage.invite import InviteUsage
+from dialog.user_agent import TracedMessage, UserAgent
+from media import ManagerConfig, MediaManager, SessionConstraints
+from sipmedia.account import Account
+from sipmedia.call import Call, CallState
+from sipmedia.config import PhoneConfig, format_address, parse_bind
+from sipmedia.emitter import Emitter
+from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed
+from sipmedia.events import CallCreated, IncomingCall
+from sipmedia.offer_answer import OfferAnswer
+from sipmedia.trace import CallTrace, call_id_of
+
+_TRACES_WITHOUT_CALL = 64
+"""How many calls may have been traced before anybody takes them up (a trace lives on with its call)."""
+
+
+class Softphone(Emitter):
+    """A SIP phone on one UDP address; an async context manager.
+
+        async with Softphone(Account("sip:alice@127.0.0.1"), bind="127.0.0.1:5060") as phone:
+            call = await phone.call("sip:bob@127.0.0.1:5062")
+
+    The first account is the one calls are placed with. ``bind`` is HOST:PORT, port 0 takes a free one.
+    ``media`` is a running :class:`media.MediaManager` to share, or the settings of one that the phone makes
+    and closes itself. Events: ``incoming_call``, ``call_created``, ``error`` (:mod:`sipmedia.events`). A call
+    that no ``incoming_call`` handler is there for is answered 480, one whose handler raised 500.
+    """
+
+    def __init__(
+        self,
+        *accounts: Account,
+        bind: str = "127.0.0.1:5060",
+        media: MediaManager | ManagerConfig | None = None,
+        config: PhoneConfig | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config or PhoneConfig()
+        self._bind = parse_bind(bind)
+        self._accounts = accounts
+        self._shared = media if isinstance(media, MediaManager) else None
+        self._settings = media if isinstance(media, ManagerConfig) else None
+        self._manager: MediaManager | None = None
+        self._agent: UserAgent | None = None
+        self._calls: dict[InviteUsage, Call] = {}
+        self._traces: WeakValueDictionary[str, CallTrace] = WeakValueDictionary()
+        self._recent: deque[CallTrace] = deque(maxlen=_TRACES_WITHOUT_CALL)
+        self._closing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # --- what it is ---
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port it listens on, the real port when 0 was asked for. :raises PhoneClosed:"""
+        return self._open_agent().local_address
+
+    @property
+    def accounts(self) -> Sequence[Account]:
+        """Its identities, the one calls are placed with first; one made up when none was given."""
+        if self._accounts:
+            return self._accounts
+        host, port = self._agent.local_address if self._agent is not None else self._bind
+        return (Account(f"sip:anonymous@{format_address(host, port)}"),)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls that are not over, oldest first."""
+        return [call for call in self._calls.values() if call.state is not CallState.ENDED]
+
+    @property
+    def media(self) -> MediaManager:
+        """Its media manager. :raises PhoneClosed:"""
+        if self._manager is None:
+            raise PhoneClosed("the phone is not open: use `async with Softphone(...) as phone:`")
+        return self._manager
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Listen; ``async with`` does it. :raises AddressInUse: naming what to change."""
+        if self._agent is not None or self._closing is not None:
+            raise PhoneClosed("a phone is opened once; make another one")
+        host, port = self._bind
+        agent = UserAgent(
+            UserAgentConfig(
+                bind=(host, port),
+                advertised_host=self.config.advertised_host,
+                user=self._accounts[0].user if self._accounts else "",
+                user_agent=self.config.user_agent,
+                options_body=self._capabilities,
+            ),
+            self._on_event,
+            on_message=self._on_message if self.config.traced_messages else None,
+        )
+        try:
+            await agent.start()
+        except (SipAddressInUse, BadAddress) as error:
+            raise AddressInUse(host, port, str(error)) from error
+        self._agent = agent
+        self._manager = self._shared or self._make_manager(agent.local_address[0])
+        if self._manager is not self._shared:
+            self._manager.start()
+
+    async def aclose(self) -> None:
+        """End all calls and stop: new calls get 503, the others BYE or CANCEL and at most a second.
+
+        May be called twice, also at the same time; returns when all is closed.
+        """
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        if self._agent is None:
+            return
+        calls = list(self._calls.values())
+        for call in calls:
+            call.close()
+        if calls:
+            await asyncio.wait(
+                [asyncio.ensure_future(call.over()) for call in calls], timeout=self.config.close_timeout
+            )
+        for call in calls:
+            call.drop()
+        await self.close_handlers()
+        for call in calls:
+            await call.close_handlers()
+        if self._manager is not None and self._manager is not self._shared:
+            self._manager.stop()
+        await self._agent.aclose()
+
+    # --- calls ---
+
+    def dial(
+        self,
+        target: str,
+        account: Account | None = None,
+        *,
+        codecs: Sequence[str] | None = None,
+        late_offer: bool = False,
+    ) -> Call:
+        """Place a call to a SIP URI; returns at once, before anything is sent.
+
+        ``codecs``: for this call, best first. ``late_offer``: leave the offer to the far end (RFC 3261
+        s13.2.1), for gateways that want it so.
+
+        :raises InvalidAddress: for a URI that cannot be called. :raises PhoneClosed: when the phone is not
+            open. May raise :class:`media.MediaError` (no free port, no such codec).
+        """
+        agent = self._open_agent()
+        account = account or self.accounts[0]
+        media = self._offer_answer(codecs)
+        body = None if late_offer else media.offer()
+        try:
+            usage = agent.invite(target, from_=account.address, body=body)
+        except (ParseError, LocalProtocolError, BadAddress) as error:
+            media.close()
+            raise InvalidAddress(f"cannot call {target!r}: {error}") from error
+        call = self._adopt(usage, media, account.user, incoming=False)
+        call.give_up_after(self.config.no_answer_timeout)
+        return call
+
+    async def call(
+        self,
+        target: str,
+        account: Account | None = None,
+        *,
+        codecs: Sequence[str] | None = None,
+        late_offer: bool = False,
+    ) -> Call:
+        """Place a call and wait until it is answered; raises as :meth:`dial`, and :class:`CallFailed`.
+
+        Cancelling it cancels the call.
+        """
+        call = self.dial(target, account, codecs=codecs, late_offer=late_offer)
+        await call.answered()
+        return call
+
+    # --- from the user agent ---
+
+    def _on_event(self, event: sip.Event) -> None:
+        try:
+            if isinstance(event, sip.IncomingCall):
+                self._on_incoming(event.usage)
+            elif isinstance(event, sip.UsageEvent):
+                call = self._calls.get(event.usage)
+                if call is not None:
+                    call.handle(event)
+        except Exception as error:  # the edge between the protocol and what is built on it
+            self.report(error, f"handling {type(event).__name__}")
+
+    def _on_incoming(self, usage: InviteUsage) -> None:
+        if self._closing is not None:
+            usage.reject(503)
+            return
+        account = self.accounts[0]
+        call = self._adopt(usage, self._offer_answer(None), account.user, incoming=True)
+        # Whether there is an offer, and a usable one, is known when the core's events are all delivered.
+        asyncio.get_running_loop().call_soon(self._present, call)
+
+    def _present(self, call: Call) -> None:
+        """An incoming call that media can do: let the application decide."""
+        if call.state is CallState.ENDED:
+            return
+        if not self.has_listeners("incoming_call"):
+            call.refuse(480)
+            return
+        if self.config.automatic_ringing:
+            call.ring()
+        call.give_up_after(self.config.ring_timeout)
+        self.emit("incoming_call", IncomingCall(call))
+
+    def handler_failed(self, event: object, error: Exception) -> None:
+        """A handler of ours raised: a caller must not wait for it."""
+        if isinstance(event, IncomingCall):
+            event.call.refuse(500)
+
+    def _on_message(self, message: TracedMessage) -> None:
+        call_id = call_id_of(message.data)
+        if call_id is None:
+            return
+        trace = self._traces.get(call_id)
+        if trace is None:
+            if not message.data.startswith(b"INVITE "):
+                return
+            trace = self._new_trace(call_id)
+        trace.between(format_address(*message.local), format_address(*message.remote))
+        trace.message(message.time, message.direction, message.data)
+
+    # --- inside ---
+
+    def _open_agent(self) -> UserAgent:
+        if self._agent is None or self._closing is not None:
+            raise PhoneClosed("the phone is not open: use `async with Softphone(...) as phone:`")
+        return self._agent
+
+    def _make_manager(self, host: str) -> MediaManager:
+        settings = self._settings or ManagerConfig(
+            default_local_ip=host, advertised_ip=self.config.advertised_host
+        )
+        return MediaManager(replace(settings, idle="silence"))
+
+    def _offer_answer(self, codecs: Sequence[str] | None) -> OfferAnswer:
+        names = tuple(codecs) if codecs else self.config.codecs
+        return OfferAnswer(self.media, SessionConstraints(audio_codecs=names))
+
+    def _adopt(self, usage: InviteUsage, media: OfferAnswer, user: str, *, incoming: bool) -> Call:
+        trace = self._traces.get(usage.call_id) or self._new_trace(usage.call_id)
+        call = Call(usage, media, self.config, trace, incoming=incoming, on_over=self._forget)
+        trace.name(user, call.remote_name)
+        self._calls[usage] = call
+        self.emit("call_created", CallCreated(call))
+        return call
+
+    def _forget(self, call: Call) -> None:
+        self._calls.pop(call.usage, None)
+
+    def _new_trace(self, call_id: str) -> CallTrace:
+        trace = self._traces[call_id] = CallTrace(self.config.traced_messages)
+        self._recent.append(trace)
+        return trace
+
+    def _capabilities(self) -> bytes:
+        """What we can do, for the 200 to OPTIONS (RFC 3261 s11.2)."""
+        return self.media.capabilities().encode()

@@ -1,0 +1,221 @@
+"""The sound of one call: what the application says and hears, and what the trace tells of it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media import (
+    Cleared,
+    MediaError,
+    MediaSession,
+    SessionClosed,
+    SessionStatistics,
+)
+from media.audio.frame_queue import FrameQueue
+from media.audio.graph import AudioSource, Echo, SampleSource
+from media.files import File, FilePlayback, FileRecorder
+from media.files.work import name_of
+from media.session_audio import Audio
+from sipmedia.emitter import Emitter
+from sipmedia.errors import CallEnded, InvalidCallState
+from sipmedia.milestones import Milestones
+from sipmedia.offer_answer import OfferAnswer
+from sipmedia.playback import CallRecording, Playback
+
+Playable = File | NDArray[np.int16] | AudioSource
+"""A file of any format libsndfile reads, int16 samples at the call's rate, or an audio source."""
+
+DTMF_PAUSE_MS = 60
+"""Silence after each key, as the media sends it."""
+
+
+class CallSound(Emitter):
+    """The half of a :class:`~sipmedia.Call` that is about its sound.
+
+    Samples are mono int16 at :attr:`rate`. What needs a session raises :class:`InvalidCallState` before
+    there is one, and :class:`CallEnded` when the call is over.
+    """
+
+    def __init__(self, media: OfferAnswer, milestones: Milestones, on_silent: Callable[[], None]) -> None:
+        super().__init__()
+        self._media = media
+        self._milestones = milestones
+        self._on_silent = on_silent
+        self._recordings: list[CallRecording] = []
+        self._session_open = False
+        self._closing = False
+        media.on_session = self._watch
+        if media.session is not None:
+            self._watch(media.session)
+
+    # --- what it is ---
+
+    @property
+    def session(self) -> MediaSession | None:
+        """The media session; ``None`` before the first offer and when media was refused."""
+        return self._media.session
+
+    @property
+    def codec(self) -> str | None:
+        """The codec we send with, once agreed upon."""
+        return self._media.session.codec if self._media.session is not None else None
+
+    @property
+    def rate(self) -> int:
+        """Samples per second of what is written and heard: 8000, or 16000 with G.722."""
+        return self._open_session().rate
+
+    def statistics(self) -> SessionStatistics | None:
+        """Packets, loss, jitter ... so far, the last ones of a call that is over; ``None`` without media."""
+        return self._media.session.statistics() if self._media.session is not None else None
+
+    # --- saying ---
+
+    def play(self, sound: Playable, *, repeat: int | None = 1) -> Playback:
+        """Play a file, samples or a source after what is being played; ``await`` it to wait for its end.
+
+        ``repeat``: rounds of a file, ``None`` for ever. A file that cannot be read raises
+        :class:`media.BadAudio` where the playback is awaited.
+        """
+        session = self._agreed_session("play")
+        if isinstance(sound, AudioSource):
+            playback = Playback(type(sound).__name__)
+            playback.begin(session, sound)
+        elif isinstance(sound, np.ndarray):
+            playback = Playback("samples")
+            playback.begin(session, SampleSource(sound, session.rate, repeat=repeat))
+        else:
+            playback = Playback(name_of(sound))
+            self.spawn(self._open_file(playback, session, sound, repeat), f"playing {playback.name}")
+        return playback
+
+    def stop_playing(self) -> None:
+        """Stop all that :meth:`play` was given."""
+        if self._media.session is not None:
+            self._media.session.stop_playing()
+
+    def write(self, pcm: Audio) -> None:
+        """Send samples, their bytes, or a frame; at most 30 s may wait (:class:`media.BufferFull`)."""
+        self._open_session().write(pcm)
+
+    def clear(self) -> Cleared:
+        """Drop what was written and not sent yet; says how much was sent, dropped and probably heard."""
+        return self._open_session().clear()
+
+    async def drain(self) -> None:
+        """Wait until all that was written is sent."""
+        await self._open_session().drain()
+
+    async def send_dtmf(self, digits: str, duration_ms: int = 100) -> None:
+        """Press keys (0-9 * # A-D) and wait until they are sent.
+
+        :raises media.BadDigits: for other keys. :raises media.InvalidState: when the far end takes none.
+        """
+        session = self._agreed_session("press keys")
+        session.send_dtmf(digits, duration_ms)
+        self._milestones.pressed(digits, duration_ms)
+        slots = math.ceil(duration_ms / 20) * 20 + DTMF_PAUSE_MS
+        await asyncio.sleep(len(digits) * slots / 1000 + 0.02)
+
+    def echo(self) -> None:
+        """From now on say what is heard."""
+        session = self._open_session()
+        echo = Echo()
+        session.add_sink(echo)
+        session.set_source(echo)
+
+    # --- hearing ---
+
+    def frames(self) -> FrameQueue:
+        """What is heard from now on: ``async for frame in call.frames()``.
+
+        A reader that falls a second behind loses the oldest frames (``dropped`` counts them). It ends with
+        the call.
+        """
+        return self._open_session().frames()
+
+    def record(
+        self,
+        file: File,
+        *,
+        layout: Literal["received", "sent", "stereo"] = "received",
+    ) -> CallRecording:
+        """Record from now on until it is stopped or the call ends: WAV, or by suffix FLAC and Ogg.
+
+        ``layout``: what is heard, what is said, or both with what is said on the left.
+        :raises media.BadAudio: when the file cannot be written.
+        """
+        session = self._open_session()
+        work = self._media.manager.runtime.run_file_work
+        recorder = FileRecorder(file, session.rate, work, layout=layout)
+        recording = CallRecording(recorder, session, self._recording_finished)
+        self._recordings.append(recording)
+        return recording
+
+    # --- for the call ---
+
+    def _close_media(self) -> None:
+        """Close session and recordings; ``on_silent`` is called when both are done."""
+        for recording in self._recordings:
+            recording.close()
+        self._closing = True
+        if self._session_open:
+            self._milestones.closing()
+            self._media.close()
+        self._check_silent()
+
+    def _watch(self, session: MediaSession) -> None:
+        self._milestones.watch(session)
+        if session is self._media.session:
+            self._session_open = True
+            session.on("session_closed", self._session_closed)
+
+    def _session_closed(self, event: SessionClosed) -> None:
+        self._session_open = False
+        self._milestones.closed(event)
+        self._check_silent()
+
+    def _recording_finished(self, recording: CallRecording) -> None:
+        self._recordings.remove(recording)
+        self._check_silent()
+
+    def _check_silent(self) -> None:
+        if self._closing and not self._session_open and not self._recordings:
+            self._on_silent()
+
+    def _open_session(self) -> MediaSession:
+        session = self._media.session
+        if session is None:
+            raise InvalidCallState("the call has no media yet: wait until it is answered")
+        if not self._session_open:
+            raise CallEnded("the call is over")
+        return session
+
+    def _agreed_session(self, doing: str) -> MediaSession:
+        session = self._open_session()
+        if not self._media.agreed:
+            raise InvalidCallState(f"cannot {doing} yet: the two sides have not agreed on a codec")
+        return session
+
+    async def _open_file(
+        self,
+        playback: Playback,
+        session: MediaSession,
+        file: File,
+        repeat: int | None,
+    ) -> None:
+        work = self._media.manager.runtime.run_file_work
+        loop = asyncio.get_running_loop()
+        try:
+            source = await loop.run_in_executor(
+                None, lambda: FilePlayback(file, session.rate, work, repeat=repeat)
+            )
+            playback.begin(session, source)
+        except MediaError as error:
+            playback.fail(error)
