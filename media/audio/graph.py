@@ -7,13 +7,14 @@ that waits holds up every call. What feeds them from elsewhere does so through a
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from media.frame import AudioFrame, Samples
 
 
+@runtime_checkable
 class AudioSource(Protocol):
     """Gives audio to send."""
 
