@@ -205,8 +205,9 @@ class MediaManager:
 
     def emit(self, name: SessionEventName, event: SessionEvent) -> None:
         """Call the session's handlers, then the manager's, on this thread."""
-        event.session.events.emit(name, event)
-        self._events.emit(name, event)
+        for emitter in (event.session.events, self._events):
+            if emitter.has_listeners(name):
+                emitter.emit(name, event)
 
     def listens(self, name: SessionEventName, session: MediaSession) -> bool:
         """Whether a handler would be called."""

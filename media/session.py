@@ -354,9 +354,9 @@ class MediaSession(SessionAudio):
             raise
 
     def _negotiated(self) -> None:
-        self._emit(
-            "sdp_negotiated", SdpNegotiated(self, self.local_sdp or "", self.remote_sdp or "", self.codec)
-        )
+        if self._manager.listens("sdp_negotiated", self):  # writing both out is not free
+            ours, theirs = self.local_sdp or "", self.remote_sdp or ""
+            self._emit("sdp_negotiated", SdpNegotiated(self, ours, theirs, self.codec))
         self._emit("session_updated", SessionUpdated(self, "negotiated"))
 
     def _local_audio(self, wishes: Wishes) -> LocalAudio:

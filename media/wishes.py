@@ -1,6 +1,5 @@
 """What a session wants, with every default filled in: settings of the manager, changed by constraints."""
 
-import ipaddress
 from dataclasses import dataclass, replace
 
 from media.codec import registry
@@ -81,7 +80,7 @@ class Wishes:
 
     def check_reachable(self) -> None:
         """Raise `BadAddress` if we listen everywhere and nobody said which address peers shall use."""
-        if self.advertised_ip is None and ipaddress.ip_address(self.local_ip).is_unspecified:
+        if self.advertised_ip is None and self.local_ip in ("0.0.0.0", "::"):
             raise BadAddress(self.local_ip, "no peer can send there: set advertised_ip to the one it can")
 
 

@@ -110,7 +110,7 @@ class _Lines:
     def attributes(self, name: str | None = None) -> Iterator[tuple[str, str | None]]:
         """Name and value of each a= line in order, or only of those called `name`."""
         for kind, value in self.lines:
-            if kind == "a":
+            if kind == "a" and (name is None or name in value):
                 attribute = attribute_of(value)
                 if name is None or attribute[0] == name:
                     yield attribute

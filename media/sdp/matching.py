@@ -18,6 +18,7 @@ like) and `AudioAgreement` (what both ends settled on). The rules are those of R
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from media.codec.base import Codec
 from media.plan import Address, MediaDirection
@@ -366,6 +367,7 @@ def _same_family(first: str, second: str) -> bool:
     return one is not None and other is not None and one.version == other.version
 
 
+@lru_cache(maxsize=256)
 def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The address if it is one and no host name."""
     try:
