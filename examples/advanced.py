@@ -6,9 +6,20 @@ Each section is one function and can be read alone.
 import time
 from collections.abc import Callable
 
-import numpy as np
-
-from examples.kit import ExampleFailed, _, address_text, example, ngettext, rule, say, short, wait_until
+from examples.kit import (
+    EventLog,
+    ExampleFailed,
+    _,
+    address_text,
+    example,
+    ngettext,
+    received,
+    rule,
+    say,
+    short,
+    tone,
+    wait_until,
+)
 from media import (
     ManagerConfig,
     MediaError,
@@ -16,8 +27,6 @@ from media import (
     MediaSession,
     PortRange,
     SessionConstraints,
-    SessionEvent,
-    SessionEventName,
 )
 
 CONFIG = ManagerConfig(
@@ -149,52 +158,19 @@ def error_handling(manager: MediaManager, taken: MediaSession) -> None:
             raise ExampleFailed(_("the mistake «{name}» was not noticed").format(name=name))
 
 
-class EventLog:
-    """Remembers every event of a manager with the time it came."""
-
-    NAMES: tuple[SessionEventName, ...] = (
-        "session_created",
-        "session_updated",
-        "sdp_negotiated",
-        "dtmf_received",
-        "session_closed",
-        "session_error",
-    )
-
-    def __init__(self, manager: MediaManager) -> None:
-        self._lines: list[tuple[float, str, str, str]] = []
-        for name in self.NAMES:
-            manager.on(name, lambda event, name=name: self._remember(name, event))
-
-    def _remember(self, name: str, event: SessionEvent) -> None:
-        details = (str(getattr(event, field, "")) for field in ("what", "codec", "digit", "error"))
-        self._lines.append((time.monotonic(), name, short(event.session_id), " ".join(filter(None, details))))
-
-    def count(self, name: str, since: float = 0.0) -> int:
-        """How many events of this name came since then (a time.monotonic())."""
-        return sum(line[0] >= since and line[1] == name for line in self._lines)
-
-    def show(self, since: float) -> None:
-        """Print the events that came since then, each with its time in seconds from it."""
-        for at, name, session, details in sorted(self._lines):
-            if at >= since:
-                print(f"   [{at - since:6.3f}] {name:<16} [{session}] {details}".rstrip(), flush=True)
-
-
 def sound_and_dtmf(manager: MediaManager, log: EventLog) -> None:
     """A tone, the keys 1, 2, 3 and what the other end counted; then the log of all that happened."""
     say()
     say("📞 Demonstrating sound and DTMF...")
-    begun = time.monotonic()
-    caller, callee = connect(manager, ("PCMU",), ("PCMU",))
+    pair = caller, callee = connect(manager, ("PCMU",), ("PCMU",))
     caller.write(tone(caller.rate, 440, 0.5))
     wait_until(lambda: received(callee) >= 25)
     heard = received(callee)
     packets = ngettext("{count} packet", "{count} packets", heard)
     say("   🎵 The other end received: {packets}", packets=packets)
     caller.send_dtmf(DIGITS)
-    wait_until(lambda: log.count("dtmf_received", begun) >= len(DIGITS), timeout=5)
-    digits = log.count("dtmf_received", begun)
+    wait_until(lambda: log.count("dtmf_received", pair) >= len(DIGITS), timeout=5)
+    digits = log.count("dtmf_received", pair)
     say(
         "   🔢 DTMF sent: {digits}; the other end received {heard} of {sent}",
         digits=" ".join(DIGITS),
@@ -203,43 +179,45 @@ def sound_and_dtmf(manager: MediaManager, log: EventLog) -> None:
     )
     if not heard or digits != len(DIGITS):
         raise ExampleFailed(_("the other end did not hear everything"))
-    for session in (caller, callee):
+    for session in pair:
         manager.close_session(session.session_id)
-    wait_until(lambda: log.count("session_closed", begun) >= 2)
+    wait_until(lambda: log.count("session_closed", pair) >= 2)
     say()
     say("📜 The event log of this call (seconds from its start):")
-    log.show(begun)
-
-
-def received(session: MediaSession) -> int:
-    """How many packets `session` has received so far."""
-    return session.statistics().media["audio"].packets_received
-
-
-def tone(rate: int, hz: float, seconds: float) -> bytes:
-    """A sine as 16-bit samples."""
-    phase = 2 * np.pi * hz * np.arange(int(rate * seconds)) / rate
-    return (8000 * np.sin(phase)).astype("<i2").tobytes()
+    log.show(pair)
 
 
 def live_statistics(manager: MediaManager, pairs: list[Pair]) -> None:
-    """All pairs talk for a second; the figures are read four times meanwhile."""
+    """All pairs talk for a second; the figures are read meanwhile, and once more when all has arrived."""
     say()
     say("📊 Live statistics...")
     for caller, callee in pairs:
         caller.write(tone(caller.rate, 440, 1.0))
         callee.write(tone(callee.rate, 660, 1.0))
+
+    def totals() -> dict[str, float]:
+        audio = [manager.get_session_statistics(s.session_id).media["audio"] for pair in pairs for s in pair]
+        return {
+            "sent": sum(a.packets_sent for a in audio),
+            "received": sum(a.packets_received for a in audio),
+            "lost": sum(a.packets_lost for a in audio),
+            "jitter": max(a.jitter for a in audio),
+        }
+
+    def all_arrived() -> bool:
+        now = totals()
+        return now["received"] == now["sent"] == expected
+
+    expected = 2 * len(pairs) * 1000 // CONFIG.default_ptime
     begun = time.monotonic()
     for _reading in range(4):
-        time.sleep(0.25)
-        audio = [manager.get_session_statistics(s.session_id).media["audio"] for pair in pairs for s in pair]
+        time.sleep(0.24)
         say(
             "   ⏱️ {seconds:.2f} s: sent {sent}, received {received}, lost {lost}, jitter {jitter:.2f} ms",
             seconds=time.monotonic() - begun,
-            sent=sum(a.packets_sent for a in audio),
-            received=sum(a.packets_received for a in audio),
-            lost=sum(a.packets_lost for a in audio),
-            jitter=max(a.jitter for a in audio),
+            **totals(),
         )
-    if not all(a.packets_received for a in audio):
-        raise ExampleFailed(_("one of the sessions heard nothing"))
+    arrived = wait_until(all_arrived)
+    say("   📊 In all: sent {sent}, received {received}, lost {lost}", **totals())
+    if not arrived:
+        raise ExampleFailed(_("not all that was sent has arrived"))

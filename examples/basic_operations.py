@@ -1,6 +1,6 @@
 """Example 4: every operation of the media manager once, as short as it gets."""
 
-from examples.kit import example, rule, say, short, wait_until
+from examples.kit import example, received, rule, say, short, wait_until
 from media import ManagerConfig, MediaManager, PortRange, SessionDescription
 
 CONFIG = ManagerConfig(default_local_ip="127.0.0.1", rtp_port_range=PortRange(11000, 11100))
@@ -46,7 +46,7 @@ def basic_operations() -> None:
     say("✅ list_sessions: {count}", count=len(manager.list_sessions()))
 
     caller.write(bytes(2 * caller.rate // 10))  # a tenth of a second of silence: five packets
-    wait_until(lambda: callee.statistics().media["audio"].packets_received >= 5)
+    wait_until(lambda: received(callee) >= 5)
     audio = manager.get_session_statistics(callee.session_id).media["audio"]
     say(
         "✅ get_session_statistics: received {count}, lost {lost}",

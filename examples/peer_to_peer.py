@@ -6,18 +6,18 @@ sockets, and both say what they sent and what they heard.
 
 import time
 
-import numpy as np
-
 from examples.kit import (
     ExampleFailed,
     _,
     address_text,
     example,
     ngettext,
+    received,
     rule,
     say,
     short,
     show_sdp,
+    tone,
     wait_until,
 )
 from media import ManagerConfig, MediaManager, MediaSession, PortRange
@@ -110,8 +110,7 @@ def talk(caller: MediaSession, callee: MediaSession) -> None:
     """Step 5: five packets each way, one every 20 ms, and how many arrived."""
     say()
     say("🎵 5. Sending audio in both directions, a packet every {ptime} ms...", ptime=CONFIG.default_ptime)
-    seconds = np.arange(PACKETS * SAMPLES_PER_PACKET) / SAMPLE_RATE_HZ
-    low, high = ((8000 * np.sin(2 * np.pi * hz * seconds)).astype(np.int16) for hz in (440, 880))
+    low, high = (tone(SAMPLE_RATE_HZ, hz, PACKETS * CONFIG.default_ptime / 1000) for hz in (440, 880))
     for number in range(PACKETS):
         block = slice(number * SAMPLES_PER_PACKET, (number + 1) * SAMPLES_PER_PACKET)
         caller.write(low[block])
@@ -128,11 +127,6 @@ def talk(caller: MediaSession, callee: MediaSession) -> None:
     if not heard:
         raise ExampleFailed(_("not every packet arrived; is a firewall filtering UDP on this address?"))
     say("✅ Audio went both ways")
-
-
-def received(session: MediaSession) -> int:
-    """How many audio packets `session` has received so far."""
-    return session.statistics().media["audio"].packets_received
 
 
 def show_statistics(manager: MediaManager, caller: MediaSession, callee: MediaSession) -> None:

@@ -3,7 +3,7 @@
 Read it from top to bottom: every call of the library has a comment that says what it does and why.
 """
 
-from examples.kit import ExampleFailed, _, address_text, example, rule, say, short, wait_until
+from examples.kit import ExampleFailed, _, address_text, example, received, rule, say, short, wait_until
 from media import ManagerConfig, MediaManager, PortRange, SessionClosed, SessionConstraints, SessionCreated
 
 
@@ -93,7 +93,7 @@ def converse(manager: MediaManager) -> None:
     say("🎵 Step 6: Sending half a second of sound...")
     period = (b"\x00\x10" * 20 + b"\x00\xf0" * 20) * (caller.rate // 80)
     caller.write(period)
-    wait_until(lambda: callee.statistics().media["audio"].packets_received >= 25)
+    wait_until(lambda: received(callee) >= 25)
     say("   ✅ Sent")
     say()
 

@@ -1,6 +1,7 @@
 """The menu: what it shows and makes of every answer, through a pipe and typed by a person at a terminal."""
 
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from examples.kit import language, menu
 from examples.kit.registry import Example, discover
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 20
 MENU = """\
 🎯 Примеры использования Media Manager
 =====================================
@@ -139,6 +141,8 @@ class Person:
             return self.screen.decode()
 
     def _read(self) -> bytes:
+        if not select.select([self._terminal], [], [], PATIENCE_S)[0]:
+            raise AssertionError(f"nothing more came after {self.screen.decode(errors='replace')!r}")
         try:
             data = os.read(self._terminal, 4096)
         except OSError:  # Linux says EIO where the other side has closed
