@@ -57,6 +57,7 @@ class Timeline:
             return None
         block = np.zeros((size, len(self._tracks)), np.int16)
         for channel, track in enumerate(self._tracks):
+            track.end_conversion_before(self.position + size)
             track.copy_to(block[:, channel], self.position)
         self.position += size
         return block
@@ -81,6 +82,11 @@ class _Track:
             self._rate_from, self._converted_to = frame.sample_rate_hz, start
         self._expected = start + len(frame.samples) * rate_to // frame.sample_rate_hz
         self._append_converted(self._converter.resample_chunk(frame.samples))
+
+    def end_conversion_before(self, end: int) -> None:
+        """A converter holds back a tenth of a second; let it out if its input stopped before `end`."""
+        if self._expected <= end:
+            self.end_conversion()
 
     def end_conversion(self) -> None:
         if self._converter is not None:
