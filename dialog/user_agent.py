@@ -76,6 +76,12 @@ class UserAgent:
             raise LocalProtocolError("the user agent is not started")
         return self._udp.local_address
 
+    def address_towards(self, remote: HostPort) -> HostPort:
+        """Our address as that peer sees it: listening on all addresses, the one that is routed there."""
+        if self._udp is None:
+            raise LocalProtocolError("the user agent is not started")
+        return self._udp.flow_to(remote).local
+
     def invite(
         self,
         target: str,

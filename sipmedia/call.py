@@ -63,9 +63,10 @@ class Call(CallSound):
         trace: CallTrace,
         *,
         incoming: bool,
+        tasks: set[asyncio.Task[None]],
         on_over: Callable[[Call], None],
     ) -> None:
-        super().__init__(media, Milestones(self, trace), self._announce_end)
+        super().__init__(media, Milestones(self, trace), tasks, self._announce_end)
         self.trace = trace
         self.usage = usage
         self.incoming = incoming

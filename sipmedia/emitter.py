@@ -22,9 +22,10 @@ _log = logging.getLogger("sipmedia")
 class Emitter(EventEmitter):
     """What phones and calls are: ``on``, ``once``, ``remove_listener``, and handlers that may fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: set[asyncio.Task[None]] | None = None) -> None:
+        """``tasks``: where running handlers are kept, if their owner is another emitter."""
         super().__init__()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None]] = set() if tasks is None else tasks
 
     def has_listeners(self, name: str) -> bool:
         """Whether anybody would hear the event."""
@@ -78,6 +79,11 @@ class Emitter(EventEmitter):
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """The coroutine handlers still running."""
+        return self._running
 
     async def close_handlers(self) -> None:
         """Cancel the coroutine handlers still running, but the one that calls this, and wait for them."""

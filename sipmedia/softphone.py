@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -14,17 +15,22 @@ from dialog import events as sip
 from dialog.config import UserAgentConfig
 from dialog.errors import AddressInUse as SipAddressInUse
 from dialog.errors import BadAddress, LocalProtocolError, ParseError
+from dialog.uri import SipUri
 from dialog.usage.invite import InviteUsage
 from dialog.user_agent import TracedMessage, UserAgent
 from media import ManagerConfig, MediaManager, SessionConstraints
 from sipmedia.account import Account
 from sipmedia.call import Call, CallState
-from sipmedia.config import PhoneConfig, format_address, parse_bind
+from sipmedia.config import DEFAULT_PORT, PhoneConfig, format_address, parse_bind
 from sipmedia.emitter import Emitter
 from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed
 from sipmedia.events import CallCreated, IncomingCall
 from sipmedia.offer_answer import OfferAnswer
 from sipmedia.trace import CallTrace, call_id_of
+
+_WILDCARDS = ("0.0.0.0", "::")
+_SOMEWHERE = "192.0.2.1"
+"""An address that is nowhere (RFC 5737): the way to it is the default route."""
 
 _TRACES_WITHOUT_CALL = 64
 """How many calls may have been traced before anybody takes them up (a trace lives on with its call)."""
@@ -147,8 +153,6 @@ class Softphone(Emitter):
         for call in calls:
             call.drop()
         await self.close_handlers()
-        for call in calls:
-            await call.close_handlers()
         if self._manager is not None and self._manager is not self._shared:
             self._manager.stop()
         await self._agent.aclose()
@@ -173,7 +177,7 @@ class Softphone(Emitter):
         """
         agent = self._open_agent()
         account = account or self.accounts[0]
-        media = self._offer_answer(codecs)
+        media = self._offer_answer(codecs, lambda: _host_of(target))
         body = None if late_offer else media.offer()
         try:
             usage = agent.invite(target, from_=account.address, body=body)
@@ -217,8 +221,9 @@ class Softphone(Emitter):
         if self._closing is not None:
             usage.reject(503)
             return
-        account = self.accounts[0]
-        call = self._adopt(usage, self._offer_answer(None), account.user, incoming=True)
+        via = usage.request.via
+        media = self._offer_answer(None, lambda: via.received or via.host)
+        call = self._adopt(usage, media, self.accounts[0].user, incoming=True)
         # Whether there is an offer, and a usable one, is known when the core's events are all delivered.
         asyncio.get_running_loop().call_soon(self._present, call)
 
@@ -259,18 +264,25 @@ class Softphone(Emitter):
         return self._agent
 
     def _make_manager(self, host: str) -> MediaManager:
-        settings = self._settings or ManagerConfig(
-            default_local_ip=host, advertised_ip=self.config.advertised_host
-        )
+        settings = self._settings or ManagerConfig(advertised_ip=self.config.advertised_host)
+        if settings.default_local_ip == ManagerConfig().default_local_ip:  # not asked for: as SIP does
+            settings = replace(settings, default_local_ip=host)
         return MediaManager(replace(settings, idle="silence"))
 
-    def _offer_answer(self, codecs: Sequence[str] | None) -> OfferAnswer:
+    def _offer_answer(self, codecs: Sequence[str] | None, peer: Callable[[], str]) -> OfferAnswer:
         names = tuple(codecs) if codecs else self.config.codecs
-        return OfferAnswer(self.media, SessionConstraints(audio_codecs=names))
+        settings = self.media.config
+        advertised = None
+        if settings.advertised_ip is None and settings.default_local_ip in _WILDCARDS:
+            # Listening everywhere, our description names the address that is routed to this peer.
+            advertised = self._open_agent().address_towards((peer(), DEFAULT_PORT))[0]
+        return OfferAnswer(self.media, SessionConstraints(audio_codecs=names, advertised_ip=advertised))
 
     def _adopt(self, usage: InviteUsage, media: OfferAnswer, user: str, *, incoming: bool) -> Call:
         trace = self._traces.get(usage.call_id) or self._new_trace(usage.call_id)
-        call = Call(usage, media, self.config, trace, incoming=incoming, on_over=self._forget)
+        call = Call(
+            usage, media, self.config, trace, incoming=incoming, tasks=self.tasks, on_over=self._forget
+        )
         trace.name(user, call.remote_name)
         self._calls[usage] = call
         self.emit("call_created", CallCreated(call))
@@ -287,3 +299,13 @@ class Softphone(Emitter):
     def _capabilities(self) -> bytes:
         """What we can do, for the 200 to OPTIONS (RFC 3261 s11.2)."""
         return self.media.capabilities().encode()
+
+
+def _host_of(target: str) -> str:
+    """The address a URI names. A name that is to be looked up is taken to be where most peers are."""
+    try:
+        uri = SipUri.parse(target)
+        host = uri.params.get("maddr") or uri.host
+        return "127.0.0.1" if host == "localhost" else str(ipaddress.ip_address(host))
+    except (ParseError, ValueError):  # the first is refused when it is dialled
+        return _SOMEWHERE

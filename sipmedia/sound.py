@@ -42,8 +42,14 @@ class CallSound(Emitter):
     there is one, and :class:`CallEnded` when the call is over.
     """
 
-    def __init__(self, media: OfferAnswer, milestones: Milestones, on_silent: Callable[[], None]) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        media: OfferAnswer,
+        milestones: Milestones,
+        tasks: set[asyncio.Task[None]],
+        on_silent: Callable[[], None],
+    ) -> None:
+        super().__init__(tasks)
         self._media = media
         self._milestones = milestones
         self._on_silent = on_silent

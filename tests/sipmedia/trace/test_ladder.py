@@ -17,7 +17,7 @@ def test_it_reads_like_the_call_went(trace: CallTrace) -> None:
     text = render_text(trace)
     in_order = [
         "alice", "127.0.0.1:5060", "alice calls bob, offers PCMU, PCMA", "sent again", "bob's phone rings",
-        "bob answers with PCMU", "first sound heard", "alice wants to hold the call", "100 packets ▶ ◀ 99 packets",
+        "bob answers with PCMU", "first sound heard", "to hold the call", "100 packets ▶ ◀ 99 packets",
         "bob hangs up", "the call is over",
     ]  # fmt: skip
     place = -1
