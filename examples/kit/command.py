@@ -15,7 +15,7 @@ from examples.kit.console import say
 from examples.kit.language import DEFAULT_LANGUAGE, LANGUAGES, _, use
 from examples.kit.menu import MenuLeft, choose, find, numbers_text, show_titles
 from examples.kit.registry import Example, ExampleFailed, discover
-from media import MediaError
+from media import BadAddress, MediaError, PortError
 
 FAILED, WRONG_ARGUMENTS, INTERRUPTED = 1, 2, 130
 
@@ -55,8 +55,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.lang is not None and options.lang not in LANGUAGES:
         parser.error(_("There is no language «{language}»: choose ru or en.").format(language=options.lang))
-    examples = discover()
     try:
+        examples = discover()
         if options.list:
             show_titles(examples)
             return 0
@@ -67,6 +67,9 @@ def main(arguments: Sequence[str]) -> int:
             text = _("There is no example «{answer}»: choose one of the numbers {numbers}.")
             parser.error(text.format(answer=options.number, numbers=numbers_text(examples)))
         return _run(chosen)
+    except ExampleFailed as error:
+        print(f"❌ {error}", file=sys.stderr)
+        return FAILED
     except MenuLeft as left:
         say("👋 Goodbye! To run an example at once: python -m examples 1")
         return WRONG_ARGUMENTS if left.after_mistake else 0
@@ -84,28 +87,29 @@ def run(example: Example) -> bool:
     """Run one example; when it fails say why and what to do on the error output, and give false."""
     try:
         example.run()
-    except ExampleFailed as error:
-        _explain(example, str(error))
-    except MediaError as error:
-        _explain(example, f"{type(error).__name__}: {error}")
-    else:
-        return True
-    return False
+    except (ExampleFailed, MediaError) as error:
+        _explain(example, error)
+        return False
+    return True
 
 
 def _run(example: Example) -> int:
     return 0 if run(example) else FAILED
 
 
-def _explain(example: Example, reason: str) -> None:
+def _explain(example: Example, error: ExampleFailed | MediaError) -> None:
+    reason = f"{type(error).__name__}: {error}" if isinstance(error, MediaError) else str(error)
+    lines = [_("❌ Example {number} did not succeed: {reason}").format(number=example.number, reason=reason)]
+    if not isinstance(error, BadAddress):
+        lines.append(
+            _("   👉 Are ports taken? Check that no other example is running, or change the range of ports.")
+        )
+    if not isinstance(error, PortError):
+        lines.append(
+            _("   👉 Check that the IP address is one of this machine, and that no firewall filters it.")
+        )
+    lines.append(_("   👉 The settings of this example are in {file}.").format(file=example.file))
     sys.stdout.flush()
-    lines = (
-        _("❌ Example {number} did not succeed: {reason}").format(number=example.number, reason=reason),
-        _("   👉 Ports taken? Check that no other example is running, or change the range of ports."),
-        _("   👉 A wrong address? Check it, and the firewall. Both settings are in {file}.").format(
-            file=example.file
-        ),
-    )
     print(*lines, sep="\n", file=sys.stderr, flush=True)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import examples
+from examples.kit.language import _
 
 
 class ExampleFailed(Exception):
@@ -48,8 +49,15 @@ def example(number: int, emoji: str, title: str) -> Callable[[Callable[[], None]
 
 
 def discover() -> dict[int, Example]:
-    """Import every module of the examples folder and give what they registered, in order of number."""
+    """Import every module of the examples folder and give what they registered, in order of number.
+
+    Raises ExampleFailed when the settings at the top of one of them cannot be used.
+    """
     for module in pkgutil.iter_modules(examples.__path__):
         if not module.ispkg and module.name != "__main__":
-            importlib.import_module(f"{examples.__name__}.{module.name}")
+            try:
+                importlib.import_module(f"{examples.__name__}.{module.name}")
+            except ValueError as error:  # a bad address, a bad port range, a number that is taken
+                message = _("examples/{name}.py has a setting that cannot be used: {reason}")
+                raise ExampleFailed(message.format(name=module.name, reason=error)) from error
     return dict(sorted(_registered.items()))
