@@ -69,7 +69,10 @@ class Concealer:
         if not self._lost:
             self._begin()
         samples = np.rint(self._repeated(n)).astype(np.int16)
-        self._recent.append(samples)
+        if len(self._recent[-1]) < self._step:  # crumbs must not crowd out what is remembered
+            self._recent[-1] = np.concatenate((self._recent[-1], samples))
+        else:
+            self._recent.append(samples)
         return samples
 
     def _begin(self) -> None:
