@@ -95,6 +95,56 @@ class Party:
         ]
 
 
+class Stranger:
+    """A peer that is no core: it says what a test writes and keeps what it is sent."""
+
+    def __init__(self, wire: Wire, address: HostPort, peer: Party) -> None:
+        self.wire = wire
+        self.address = address
+        self.peer = peer
+        self.received: list[Request | Response] = []
+
+    def say(self, text: str | bytes) -> list[Request | Response]:
+        """Send this message; gives what has come back 50 ms later."""
+        data = text if isinstance(text, bytes) else text.encode()
+        before = len(self.received)
+        self.wire.inject(self.address, self.peer.address, data)
+        self.wire.run(0.05)
+        return self.received[before:]
+
+    def request(self, method: str, *extra: str, body: str = "", **fields: str) -> str:
+        """The text of a request that lacks nothing; `fields` replace its parts, `extra` are header lines."""
+        values = {
+            "uri": "sip:bob@192.0.2.2",
+            "branch": "z9hG4bKstranger1",
+            "from_": "<sip:stranger@example.com>;tag=st1",
+            "to": "<sip:bob@192.0.2.2>",
+            "call_id": "stranger-call-1",
+            "cseq": "1",
+            "via_extra": ";rport",
+            **fields,
+        }
+        here = f"{self.address[0]}:{self.address[1]}"
+        lines = [
+            f"{method} {values['uri']} SIP/2.0",
+            f"Via: SIP/2.0/UDP {here};branch={values['branch']}{values['via_extra']}",
+            "Max-Forwards: 70",
+            f"From: {values['from_']}",
+            f"To: {values['to']}",
+            f"Call-ID: {values['call_id']}",
+            f"CSeq: {values['cseq']} {method}",
+            f"Contact: <sip:stranger@{here}>",
+            *extra,
+        ]
+        if body:
+            lines.append("Content-Type: application/sdp")
+        return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", body])
+
+    def statuses(self) -> list[int]:
+        """Status codes of the responses so far."""
+        return [message.status for message in self.received if isinstance(message, Response)]
+
+
 class Wire:
     """Everything between the parties. `drop` decides on each message; the rates act at random."""
 
@@ -107,6 +157,7 @@ class Wire:
         self.drop: Drop = lambda message, sender: False
         self.names: dict[str, tuple[HostPort, ...]] = {}
         self.parties: dict[HostPort, Party] = {}
+        self.strangers: dict[HostPort, Stranger] = {}
         self._flying: list[tuple[float, int, HostPort, HostPort, bytes]] = []
         self._count = 0
 
@@ -115,6 +166,11 @@ class Wire:
         party = Party(self, address, len(self.parties) + 7, config or UserAgentConfig(bind=address))
         self.parties[address] = party
         return party
+
+    def stranger(self, address: HostPort, peer: Party) -> Stranger:
+        """Somebody who talks to `peer`."""
+        stranger = self.strangers[address] = Stranger(self, address, peer)
+        return stranger
 
     def carry(self, sender: Party, flow: Flow, data: bytes) -> None:
         """A datagram leaves a party."""
@@ -147,6 +203,8 @@ class Wire:
             while self._flying and self._flying[0][0] <= self.now:
                 _, _, source, destination, data = heapq.heappop(self._flying)
                 party = self.parties.get(destination)
+                if destination in self.strangers:
+                    self.strangers[destination].received.append(parse_datagram(data))
                 if party is not None:
                     party.core.receive(Flow("UDP", destination, source), data, self.now)
                     party.drain()
@@ -216,6 +274,12 @@ def wire() -> Wire:
 def pair(wire: Wire) -> Pair:
     """Alice and Bob on a clean wire."""
     return Pair(wire, wire.party(("192.0.2.1", 5060)), wire.party(("192.0.2.2", 5060)))
+
+
+@pytest.fixture
+def stranger(pair: Pair) -> Stranger:
+    """Somebody who talks to Bob."""
+    return pair.wire.stranger(("192.0.2.66", 5066), pair.bob)
 
 
 @pytest.fixture
