@@ -17,7 +17,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from dialog.config import UserAgentConfig
-from dialog.dialog import DialogKey, next_hop
+from dialog.dialog import DialogKey
 from dialog.errors import LocalProtocolError, ParseError
 from dialog.events import Event
 from dialog.flow import Effect, Flow, HostPort, Query, Send, Target
@@ -205,9 +205,15 @@ class Core:
         return f"<{SipUri(user, self._host(flow), flow.local[1])}>"
 
     def send_request(
-        self, request: Request, user: ClientUser, *, contact: bool = False, contact_user: Uri | None = None
+        self,
+        request: Request,
+        user: ClientUser,
+        hop: Uri,
+        *,
+        contact: bool = False,
+        contact_user: Uri | None = None,
     ) -> Outgoing:
-        """Send a request without Via by a new transaction; what becomes of it is told to `user`."""
+        """Send a request without Via to `hop` by a new transaction; what becomes of it is told to `user`."""
         outgoing = Outgoing()
 
         def found(flow: Flow | None) -> None:
@@ -222,10 +228,10 @@ class Core:
             outgoing.transaction = self.layer.request(request, flow, user)
             outgoing.transaction.start()
 
-        self.locator.find(next_hop(request), found)
+        self.locator.find(hop, found)
         return outgoing
 
-    def send_ack(self, ack: Request, sent: Callable[[Flow, bytes], None]) -> None:
+    def send_ack(self, ack: Request, hop: Uri, sent: Callable[[Flow, bytes], None]) -> None:
         """Send the ACK of a 2xx, which has no transaction; `sent` gets what to repeat."""
 
         def found(flow: Flow | None) -> None:
@@ -235,7 +241,7 @@ class Core:
                 self._send(flow, data)
                 sent(flow, data)
 
-        self.locator.find(next_hop(ack), found)
+        self.locator.find(hop, found)
 
     def send_again(self, flow: Flow, data: bytes) -> None:
         """Repeat a message that has no transaction."""

@@ -130,6 +130,11 @@ class Dialog:
         fields += headers
         return Request(method, request_uri, fields, body)
 
+    @property
+    def next_hop(self) -> Uri:
+        """Where requests in this dialog go: to the first router, loose or strict, or to the remote target."""
+        return self.route_set[0].uri if self.route_set else self.remote_target
+
     def _request_uri_and_routes(self) -> tuple[Uri, tuple[NameAddr, ...]]:
         if not self.route_set:
             return self.remote_target, ()
@@ -141,7 +146,7 @@ class Dialog:
 
 
 def next_hop(request: Request) -> Uri:
-    """Where a request goes: to its first loose Route, or else to its Request-URI (section 8.1.2)."""
+    """Where a request outside a dialog goes: to its first loose Route, or to its Request-URI (8.1.2)."""
     if "Route" in request.headers:
         routes = request.routes
         first = routes[0].uri if routes else None

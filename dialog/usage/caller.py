@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from dialog.dialog import Dialog
+from dialog.dialog import Dialog, next_hop
 from dialog.errors import LocalProtocolError
 from dialog.events import (
     CallAnswered,
@@ -52,7 +52,9 @@ class Caller:
         self._previews: dict[str, bytes] = {}
         self._acks: dict[str, SentAck] = {}
         self._winner: str | None = None
-        self._outgoing = self._core.send_request(request, self, contact=True, contact_user=request.from_.uri)
+        self._outgoing = self._core.send_request(
+            request, self, next_hop(request), contact=True, contact_user=request.from_.uri
+        )
 
     @property
     def early_dialogs(self) -> list[str]:

@@ -22,7 +22,7 @@ class Bye:
     def __init__(self, core: Core, dialog: Dialog, reason: str | None, done: Callable[[], None]) -> None:
         self._done = done
         headers = [("Reason", reason)] if reason else []
-        core.send_request(dialog.request("BYE", dialog.next_sequence(), headers), self)
+        core.send_request(dialog.request("BYE", dialog.next_sequence(), headers), self, dialog.next_hop)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Any final response ends it."""

@@ -236,7 +236,8 @@ class InviteUsage:
         self.core.act()
         dialog = self.confirmed_dialog
         headers = [("Content-Type", content_type)] if body else []
-        self.core.send_request(dialog.request("INFO", dialog.next_sequence(), headers, body), self)
+        request = dialog.request("INFO", dialog.next_sequence(), headers, body)
+        self.core.send_request(request, self, dialog.next_hop)
 
     # What the core gives.
 

@@ -107,7 +107,9 @@ class ModifyClient:
         if self._body:
             headers.append(("Content-Type", core.config.accept[0]))
         request = dialog.request("INVITE", self._sequence, headers, self._body)
-        self._outgoing = core.send_request(request, self, contact=True, contact_user=usage.local_uri.uri)
+        self._outgoing = core.send_request(
+            request, self, dialog.next_hop, contact=True, contact_user=usage.local_uri.uri
+        )
 
     def _on_success(self, response: Response) -> None:
         if self._ack is not None:

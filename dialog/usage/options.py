@@ -50,7 +50,7 @@ class OptionsQuery:
 
     def start(self) -> None:
         """Send it."""
-        self._core.send_request(self._request, self, contact=True)
+        self._core.send_request(self._request, self, self._request.uri, contact=True)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Any final response is an answer: 486 says "I am here" as well as 200."""
