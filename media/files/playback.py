@@ -2,12 +2,12 @@
 
 import logging
 from collections import deque
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from media.errors import BadAudio
+from media.files import libraries
 from media.files.work import File, FileWork, name_of, path_of
 from media.frame import AudioFrame, Samples
 
@@ -18,12 +18,6 @@ _READ_S = 0.25
 _EXACT_SUBTYPES = frozenset({"PCM_16", "PCM_U8", "PCM_S8", "ULAW", "ALAW"})
 
 _log = logging.getLogger(__name__)
-
-
-class _Converter(Protocol):
-    """`soxr.ResampleStream`, which comes without types."""
-
-    def resample_chunk(self, x: NDArray[np.float32], last: bool = False) -> NDArray[np.float32]: ...
 
 
 class FilePlayback:
@@ -54,7 +48,7 @@ class FilePlayback:
             and self._file.samplerate == sample_rate_hz
             and self._file.subtype in _EXACT_SUBTYPES
         )
-        self._converter = _converter(self._file.samplerate, sample_rate_hz)
+        self._converter = self._make_converter()
         self._rounds_left = repeat
         self._round_has_audio = False
         # One side writes each of these, so no lock is needed: the file thread what was read, the media
@@ -99,6 +93,12 @@ class FilePlayback:
         if not self._closed:
             self._closed = True
             self._run_file_work(self._end)
+
+    def _make_converter(self) -> Any:
+        from_hz = self._file.samplerate
+        if from_hz == self.sample_rate_hz:
+            return None
+        return libraries.rate_converter(from_hz, self.sample_rate_hz, "float32", f"playing {self._name}")
 
     def _take(self, n: int) -> Samples:
         current = self._current
@@ -174,13 +174,7 @@ class FilePlayback:
 
 
 def _open(file: File) -> Any:
-    try:
-        import soundfile
-    except (ImportError, OSError) as error:  # OSError: the package is there but not its libsndfile
-        raise BadAudio(
-            f"{name_of(file)} cannot be played: that needs the package soundfile with libsndfile "
-            f"({error}); install it with `pip install soundfile`"
-        ) from error
+    soundfile = libraries.soundfile(f"playing {name_of(file)}")
     path = path_of(file)
     try:
         if path is not None:
@@ -193,17 +187,3 @@ def _open(file: File) -> Any:
             f"{name_of(file)} is no audio file that can be played ({error}); "
             "WAV, FLAC, Ogg, MP3 and AIFF can, `ffmpeg -i FILE out.wav` makes one of others"
         ) from error
-
-
-def _converter(from_hz: int, to_hz: int) -> _Converter | None:
-    if from_hz == to_hz:
-        return None
-    try:
-        import soxr
-    except ImportError as error:
-        raise BadAudio(
-            f"a file of {from_hz} Hz in a call of {to_hz} Hz needs the package soxr ({error}); "
-            "install it with `pip install soxr`, or convert the file"
-        ) from error
-    converter: _Converter = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32")
-    return converter

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from media.errors import BadAudio
+from media.files import libraries
 from media.frame import AudioFrame, Samples
 
 _RESTART_S = 1.0  # a timestamp that far in the past is a new stream, not a late frame
@@ -78,7 +78,9 @@ class _Track:
         if frame.sample_rate_hz != self._rate_from or abs(start - self._expected) > 1:
             self.end_conversion()
         if self._converter is None:
-            self._converter = _converter(frame.sample_rate_hz, rate_to)
+            self._converter = libraries.rate_converter(
+                frame.sample_rate_hz, rate_to, "int16", "recording on after a change of codec"
+            )
             self._rate_from, self._converted_to = frame.sample_rate_hz, start
         self._expected = start + len(frame.samples) * rate_to // frame.sample_rate_hz
         self._append_converted(self._converter.resample_chunk(frame.samples))
@@ -110,14 +112,3 @@ class _Track:
     def _append_converted(self, samples: Samples) -> None:
         self.parts.append((self._converted_to, samples))
         self._converted_to += len(samples)
-
-
-def _converter(from_hz: int, to_hz: int) -> Any:
-    try:
-        import soxr
-    except ImportError as error:
-        raise BadAudio(
-            f"recording {from_hz} Hz into a file of {to_hz} Hz needs the package soxr ({error}); "
-            "install it with `pip install soxr`"
-        ) from error
-    return soxr.ResampleStream(from_hz, to_hz, 1, dtype="int16")

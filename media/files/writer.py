@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.errors import BadAudio
+from media.files import libraries
 from media.files.work import File, name_of, path_of
 
 _WAV_LIMIT = (1 << 32) - 1024  # its sizes are 32-bit numbers
@@ -82,13 +83,7 @@ class _SoundfileWriter:
     """Whatever libsndfile writes; a file that was not closed may miss its end."""
 
     def __init__(self, file: File, sample_rate_hz: int, channels: int, format: str) -> None:
-        try:
-            import soundfile
-        except (ImportError, OSError) as error:
-            raise BadAudio(
-                f"recording {format} needs the package soundfile with libsndfile ({error}); "
-                "install it with `pip install soundfile`, or record .wav"
-            ) from error
+        soundfile = libraries.soundfile(f"recording {format}")
         try:
             self._file: Any = soundfile.SoundFile(file, "w", sample_rate_hz, channels, format=format)
         except (soundfile.LibsndfileError, TypeError, ValueError, OSError) as error:
