@@ -9,7 +9,7 @@ It joins ``dialog`` (SIP) and ``media`` (SDP and RTP); neither knows of the othe
 """
 
 from sipmedia.account import Account
-from sipmedia.call import Call, CallState
+from sipmedia.call import Call
 from sipmedia.config import PhoneConfig
 from sipmedia.errors import (
     AddressInUse,
@@ -34,6 +34,7 @@ from sipmedia.events import (
     Resumed,
     Ringing,
 )
+from sipmedia.parties import CallState
 from sipmedia.playback import CallRecording, Playback
 from sipmedia.softphone import Softphone
 from sipmedia.trace import CallTrace, render_svg, render_text

@@ -8,7 +8,6 @@ Everything here runs on the asyncio loop; sound itself is the media thread's.
 from __future__ import annotations
 
 import asyncio
-import enum
 from collections.abc import Callable
 
 from dialog import events as sip
@@ -32,23 +31,12 @@ from sipmedia.events import (
 from sipmedia.milestones import Milestones
 from sipmedia.modification import Modifications
 from sipmedia.offer_answer import OfferAnswer, refusal, warning_text
+from sipmedia.parties import CallState, Parties
 from sipmedia.sound import CallSound
 from sipmedia.trace import CallTrace
 
 
-class CallState(enum.Enum):
-    """Where a call stands; hold is told apart by :attr:`Call.held` and :attr:`Call.held_by_remote`."""
-
-    CALLING = "calling"
-    """Ours, sent; nothing heard yet but 100."""
-    RINGING = "ringing"
-    """The far end rings, or we do."""
-    ANSWERED = "answered"
-    """The two parties are connected."""
-    ENDED = "ended"
-
-
-class Call(CallSound):
+class Call(Parties, CallSound):
     """A call of a :class:`~sipmedia.Softphone`: made by ``phone.dial``, or handed to ``incoming_call``.
 
     Its events are listed in :mod:`sipmedia.events`; ``ended`` comes once for every call, as the last.
@@ -94,27 +82,6 @@ class Call(CallSound):
         return f"<Call {way} {self.remote_uri} {self.state.value}>"
 
     # --- what it is ---
-
-    @property
-    def call_id(self) -> str:
-        """The Call-ID, the same on both sides."""
-        return self.usage.call_id
-
-    @property
-    def local_uri(self) -> str:
-        """Our side's URI, as From or To carries it."""
-        return str(self.usage.local_uri.uri)
-
-    @property
-    def remote_uri(self) -> str:
-        """The far end's URI, as From or To carries it."""
-        return str(self.usage.remote_uri.uri)
-
-    @property
-    def remote_name(self) -> str:
-        """The far end's display name, else the user of its URI, else the URI."""
-        address = self.usage.remote_uri
-        return address.display_name or getattr(address.uri, "user", None) or str(address.uri)
 
     @property
     def held(self) -> bool:

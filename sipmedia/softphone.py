@@ -20,12 +20,13 @@ from dialog.usage.invite import InviteUsage
 from dialog.user_agent import TracedMessage, UserAgent
 from media import ManagerConfig, MediaManager, SessionConstraints
 from sipmedia.account import Account
-from sipmedia.call import Call, CallState
+from sipmedia.call import Call
 from sipmedia.config import DEFAULT_PORT, PhoneConfig, format_address, parse_bind
 from sipmedia.emitter import Emitter
 from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed
 from sipmedia.events import CallCreated, IncomingCall
 from sipmedia.offer_answer import OfferAnswer
+from sipmedia.parties import CallState
 from sipmedia.trace import CallTrace, call_id_of
 
 _WILDCARDS = ("0.0.0.0", "::")
@@ -184,7 +185,7 @@ class Softphone(Emitter):
         except (ParseError, LocalProtocolError, BadAddress) as error:
             media.close()
             raise InvalidAddress(f"cannot call {target!r}: {error}") from error
-        call = self._adopt(usage, media, account.user, incoming=False)
+        call = self._adopt(usage, media, incoming=False)
         call.give_up_after(self.config.no_answer_timeout)
         return call
 
@@ -223,7 +224,7 @@ class Softphone(Emitter):
             return
         via = usage.request.via
         media = self._offer_answer(None, lambda: via.received or via.host)
-        call = self._adopt(usage, media, self.accounts[0].user, incoming=True)
+        call = self._adopt(usage, media, incoming=True)
         # Whether there is an offer, and a usable one, is known when the core's events are all delivered.
         asyncio.get_running_loop().call_soon(self._present, call)
 
@@ -278,12 +279,12 @@ class Softphone(Emitter):
             advertised = self._open_agent().address_towards((peer(), DEFAULT_PORT))[0]
         return OfferAnswer(self.media, SessionConstraints(audio_codecs=names, advertised_ip=advertised))
 
-    def _adopt(self, usage: InviteUsage, media: OfferAnswer, user: str, *, incoming: bool) -> Call:
+    def _adopt(self, usage: InviteUsage, media: OfferAnswer, *, incoming: bool) -> Call:
         trace = self._traces.get(usage.call_id) or self._new_trace(usage.call_id)
         call = Call(
             usage, media, self.config, trace, incoming=incoming, tasks=self.tasks, on_over=self._forget
         )
-        trace.name(user, call.remote_name)
+        trace.name(call.local_name, call.remote_name)
         self._calls[usage] = call
         self.emit("call_created", CallCreated(call))
         return call

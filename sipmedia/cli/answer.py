@@ -1,0 +1,141 @@
+"""``sipmedia answer``: wait for calls and take them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from media import MediaError
+from sipmedia.account import Account
+from sipmedia.call import Call
+from sipmedia.cli.conversation import (
+    Conversation,
+    Settings,
+    Stop,
+    check_files,
+    first_of,
+    numbered,
+    save_trace,
+    stop_by_signal,
+    summary_of,
+)
+from sipmedia.cli.exits import Exit, exit_for
+from sipmedia.cli.output import Output
+from sipmedia.config import format_address, parse_bind
+from sipmedia.errors import CallFailed, SipMediaError
+from sipmedia.events import IncomingCall
+from sipmedia.softphone import Softphone
+
+
+async def answer_calls(
+    settings: Settings,
+    out: Output,
+    *,
+    calls: int | None = None,
+    ring: float = 0.0,
+    echo: bool = False,
+    reject: int | None = None,
+    user: str = "phone",
+) -> Exit:
+    """Take ``calls`` calls (``None``: until Ctrl-C), each after ``ring`` seconds; ``reject``: refuse them so.
+
+    Gives the exit code of the first call that went wrong, else that of success.
+    """
+    try:
+        check_files(settings)
+        host, port = parse_bind(settings.bind)
+        account = Account(f"sip:{user}@{format_address(host, port) if port else host}")
+        phone = Softphone(account, bind=settings.bind, media=settings.manager_config())
+        with stop_by_signal() as stop:
+            async with phone:
+                desk = _Desk(phone, settings, out, stop, calls=calls, ring=ring, echo=echo, reject=reject)
+                address = format_address(*phone.address)
+                out.event("listening", f"listening on {address}", address=address)
+                await desk.work()
+    except (SipMediaError, MediaError) as error:
+        code = exit_for(error)
+        out.error(str(error))
+        out.summary(exit_code=code, meaning=code.words, calls=[])
+        return code
+    code = desk.code
+    out.summary(exit_code=code, meaning=code.words, calls=[summary_of(call) for call in desk.taken])
+    return code
+
+
+class _Desk:
+    """Takes what comes, several calls at once if need be."""
+
+    def __init__(
+        self,
+        phone: Softphone,
+        settings: Settings,
+        out: Output,
+        stop: Stop,
+        *,
+        calls: int | None,
+        ring: float,
+        echo: bool,
+        reject: int | None,
+    ) -> None:
+        self.taken: list[Call] = []
+        self.code = Exit.TALKED
+        self._settings = settings
+        self._out = out
+        self._stop = stop
+        self._calls = calls
+        self._ring = ring
+        self._echo = echo
+        self._reject = reject
+        self._over = 0
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        phone.on("incoming_call", self._on_call)
+
+    async def work(self) -> None:
+        """Until there were enough calls, or Ctrl-C."""
+        await first_of(self._done, self._stop.asked)
+
+    async def _on_call(self, event: IncomingCall) -> None:
+        call, out = event.call, self._out
+        self.taken.append(call)
+        number = len(self.taken)
+        if self._calls is not None and number > self._calls:
+            call.reject(486)
+            return
+        out.event(
+            "incoming", f"{call.remote_name} calls ({call.remote_uri})",
+            **{"from": call.remote_uri, "call_id": call.call_id},
+        )  # fmt: skip
+        code = await self._take(call, number)
+        if code is not Exit.TALKED and self.code is Exit.TALKED:
+            self.code = code
+        if self._settings.trace is not None:
+            save_trace(call, numbered(self._settings.trace, number), out)
+        out.ladder(call.trace)
+        self._over += 1
+        if self._calls is not None and self._over >= self._calls and not self._done.done():
+            self._done.set_result(None)
+
+    async def _take(self, call: Call, number: int) -> Exit:
+        try:
+            if self._ring and not await self._still_there(call):
+                raise CallFailed(487, "Request Terminated", "cancelled")
+            if self._reject is not None:
+                call.reject(self._reject)
+                await call.ended()
+                self._out.event("rejected", f"refused with {self._reject}", status=self._reject)
+                return Exit.TALKED
+            conversation = Conversation(call, self._settings, self._out, self._stop, number)
+            await call.answer()
+            return await conversation.talk(echo=self._echo, hang_up_after_playing=False)
+        except CallFailed as error:
+            self._out.event("failed", status=error.status, reason=error.reason, cause=error.cause)
+            self._out.error(str(error))
+            await call.ended()
+            return exit_for(error)
+
+    async def _still_there(self, call: Call) -> bool:
+        """Ring; False when the caller gave up meanwhile."""
+        ended = asyncio.ensure_future(call.ended())
+        await first_of(ended, self._stop.asked, timeout=self._ring)
+        gone = ended.done()
+        ended.cancel()
+        return not gone

@@ -1,0 +1,163 @@
+"""The commands and their options, as typer shows them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from sipmedia.cli.answer import answer_calls
+from sipmedia.cli.call import default_bind, place_call
+from sipmedia.cli.conversation import Settings
+from sipmedia.cli.exits import EPILOG, Exit
+from sipmedia.cli.output import Output, use_utf8
+
+app = typer.Typer(
+    name="sipmedia",
+    help="A SIP phone for the command line: place calls, take calls, and watch one happen.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+CallBind = Annotated[
+    str | None,
+    typer.Option(
+        "--bind",
+        metavar="HOST:PORT",
+        help="Where to listen; by default any free port, at our address towards URI.",
+    ),
+]
+Bind = Annotated[
+    str,
+    typer.Option(
+        metavar="HOST:PORT", help="Where to listen for SIP; [::1]:5060 for IPv6, port 0: any free one."
+    ),
+]
+RtpPorts = Annotated[str, typer.Option(metavar="MIN-MAX", help="UDP ports that sound may use; MIN is even.")]
+Play = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Sound to play (WAV, FLAC, Ogg, MP3)."),
+]
+Record = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Record what is heard (WAV; by suffix FLAC, Ogg).")
+]
+Stereo = Annotated[
+    bool, typer.Option("--stereo", help="Record both parties: we on the left, they on the right.")
+]
+Dtmf = Annotated[str, typer.Option(metavar="DIGITS", help="Keys to press once the call is up: 0-9 * # A-D.")]
+Codec = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Codec to use; repeat it, best first: PCMU, PCMA, G722, L16."),
+]
+Trace = Annotated[
+    Path | None, typer.Option(metavar="FILE.svg", help="Save the ladder of the call (.txt: as text).")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON object a line on stdout; the last is a summary.")
+]
+
+
+@app.command(epilog=EPILOG)
+def call(
+    uri: Annotated[
+        str, typer.Argument(metavar="URI", help="Whom to call, for instance sip:bob@127.0.0.1:5062.")
+    ],
+    bind: CallBind = None,
+    rtp_ports: RtpPorts = "10000-20000",
+    play: Play = None,
+    record: Record = None,
+    stereo: Stereo = False,
+    dtmf: Dtmf = "",
+    duration: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="Hang up after so long; without it when all is played and pressed, or else at Ctrl-C.",
+        ),
+    ] = None,
+    codec: Codec = None,
+    trace: Trace = None,
+    json: Json = False,
+) -> None:
+    """Call somebody: press keys, play a file, record what is heard, hang up."""
+    bind = bind or default_bind(uri)
+    settings = Settings(bind, rtp_ports, play, record, stereo, dtmf, duration, tuple(codec or ()), trace)
+    _run(place_call(uri, settings, Output(as_json=json)))
+
+
+@app.command(epilog=EPILOG)
+def answer(
+    bind: Bind = "127.0.0.1:5060",
+    rtp_ports: RtpPorts = "10000-20000",
+    play: Play = None,
+    record: Record = None,
+    stereo: Stereo = False,
+    dtmf: Dtmf = "",
+    duration: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, help="Hang up after so long; without it the caller does."),
+    ] = None,
+    codec: Codec = None,
+    trace: Trace = None,
+    json: Json = False,
+    calls: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="End after so many calls; without it at Ctrl-C.")
+    ] = None,
+    ring: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Ring so long before answering.")
+    ] = 0.0,
+    echo: Annotated[bool, typer.Option("--echo", help="Say back what is heard.")] = False,
+    reject: Annotated[
+        int | None,
+        typer.Option(
+            metavar="STATUS", min=300, max=699, help="Refuse calls: 486 busy, 603 declined, 404 ..."
+        ),
+    ] = None,
+) -> None:
+    """Wait for calls and take them: echo, play a file, press keys, record what is heard."""
+    settings = Settings(bind, rtp_ports, play, record, stereo, dtmf, duration, tuple(codec or ()), trace)
+    out = Output(as_json=json)
+    _run(answer_calls(settings, out, calls=calls, ring=ring, echo=echo, reject=reject))
+
+
+@app.command(epilog=EPILOG)
+def demo(
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to save; without it ./calls/demo-<date>-<time>.")
+    ] = None,
+    alice_bind: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where alice listens.")
+    ] = "127.0.0.1:5060",
+    bob_bind: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where bob listens.")] = "127.0.0.1:5062",
+    rtp_ports: RtpPorts = "10000-10100",
+    codec: Codec = None,
+    json: Json = False,
+) -> None:
+    """Place a real call between two phones on this machine, show it, save it, and prove that both heard."""
+    from sipmedia.cli.demo import show_demo
+
+    _run(
+        show_demo(
+            out,
+            Output(as_json=json),
+            alice_bind=alice_bind,
+            bob_bind=bob_bind,
+            rtp_ports=rtp_ports,
+            codecs=tuple(codec or ()),
+        )
+    )
+
+
+def _run(command: Coroutine[Any, Any, Exit]) -> NoReturn:
+    use_utf8()
+    try:
+        code = asyncio.run(command)
+    except KeyboardInterrupt:
+        code = Exit.INTERRUPTED
+    raise typer.Exit(code)

@@ -1,0 +1,98 @@
+"""``sipmedia call URI``: place one call."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+
+from dialog.errors import ParseError
+from dialog.uri import SipUri
+from media import MediaError
+from sipmedia.account import Account
+from sipmedia.call import Call
+from sipmedia.cli.conversation import (
+    Conversation,
+    Settings,
+    Stop,
+    check_files,
+    first_of,
+    save_trace,
+    stop_by_signal,
+    summary_of,
+)
+from sipmedia.cli.exits import Exit, exit_for
+from sipmedia.cli.output import Output
+from sipmedia.config import format_address, parse_bind
+from sipmedia.errors import CallFailed, SipMediaError
+from sipmedia.events import Progress, Ringing
+from sipmedia.softphone import Softphone
+
+
+async def place_call(target: str, settings: Settings, out: Output, *, user: str = "caller") -> Exit:
+    """Call ``target``, lead the conversation, and say how it went."""
+    try:
+        check_files(settings)
+        host, port = parse_bind(settings.bind)
+        account = Account(f"sip:{user}@{format_address(host, port) if port else host}")
+        phone = Softphone(account, bind=settings.bind, media=settings.manager_config())
+        with stop_by_signal() as stop:
+            async with phone:
+                call = phone.dial(complete(target))
+                out.event("calling", f"calling {call.remote_uri}", to=call.remote_uri, call_id=call.call_id)
+                code = await _lead(call, settings, out, stop)
+    except (SipMediaError, MediaError) as error:
+        code = exit_for(error)
+        out.error(str(error))
+        out.summary(exit_code=code, meaning=code.words)
+        return code
+    if settings.trace is not None:
+        save_trace(call, settings.trace, out)
+    out.ladder(call.trace)
+    out.summary(exit_code=code, meaning=code.words, **summary_of(call))
+    return code
+
+
+async def _lead(call: Call, settings: Settings, out: Output, stop: Stop) -> Exit:
+    call.on("ringing", lambda event: _on_ringing(event, out))
+    call.on("progress", lambda event: _on_progress(event, out))
+    conversation = Conversation(call, settings, out, stop)
+    answered = asyncio.ensure_future(call.answered())
+    await first_of(answered, stop.asked)
+    if not answered.done():
+        answered.cancel()
+        await call.hangup()
+        out.event("ended", "given up before anybody answered", by="local", reason="", duration=0.0)
+        return Exit.INTERRUPTED
+    try:
+        answered.result()
+    except CallFailed as error:
+        code = exit_for(error)
+        out.event("failed", status=error.status, reason=error.reason, cause=error.cause)
+        out.error(str(error))
+        await call.ended()
+        return code
+    return await conversation.talk(hang_up_after_playing=True)
+
+
+def _on_ringing(event: Ringing, out: Output) -> None:
+    out.event("ringing", f"{event.call.remote_name}'s phone rings")
+
+
+def _on_progress(event: Progress, out: Output) -> None:
+    out.event("progress", f"{event.status} {event.reason}", status=event.status, reason=event.reason)
+
+
+def complete(target: str) -> str:
+    """``bob@host`` and ``127.0.0.1:5062`` as people write them, with the scheme that is meant."""
+    return target if target.partition(":")[0].lower() in ("sip", "sips", "tel") else f"sip:{target}"
+
+
+def default_bind(target: str) -> str:
+    """Where to listen for a call to ``target``: on loopback for a call on this machine, else everywhere."""
+    try:
+        host = ipaddress.ip_address(SipUri.parse(complete(target)).host)
+    except (ParseError, ValueError):
+        return "127.0.0.1:0" if "localhost" in target else "0.0.0.0:0"
+    if host.version == 6:
+        return "[::1]:0" if host.is_loopback else "[::]:0"
+    return "127.0.0.1:0" if host.is_loopback else "0.0.0.0:0"

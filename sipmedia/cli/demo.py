@@ -1,0 +1,360 @@
+"""``sipmedia demo``: alice calls bob on this machine, and it is proven that each heard the other.
+
+:func:`run_demo` makes the call and returns what happened; :func:`show_demo` is the command around it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from media import ManagerConfig, MediaError, PortRange, SessionStatistics
+from media.audio.graph import SampleSource
+from media.audio.synthesis import demo_clip
+from media.frame import AudioFrame
+from sipmedia.account import Account
+from sipmedia.call import Call
+from sipmedia.cli.conversation import first_of, stop_by_signal
+from sipmedia.cli.exits import Exit, exit_for
+from sipmedia.cli.heard import THRESHOLD, find
+from sipmedia.cli.output import Output, plain
+from sipmedia.config import format_address, parse_bind, parse_port_range
+from sipmedia.errors import AddressInUse, SipMediaError
+from sipmedia.events import Dtmf, IncomingCall
+from sipmedia.softphone import Softphone
+from sipmedia.trace import CallTrace, render_svg, render_text
+
+ALICE_KEYS = "42#"
+BOB_KEYS = "7"
+RINGING_S = 1.0
+_PORTS = PortRange(10000, 10100)
+
+Step = Callable[[str, str], None]
+"""Hears of each step: a stable name for it (:data:`STEPS`), and a sentence in English."""
+
+STEPS = (
+    "listening", "calling", "ringing", "answered", "talking", "first_sound", "keys", "key_heard",
+    "hanging_up", "ended", "checking",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Whether one party heard the other. ``delay_ms``: from mouth to ear, ``None`` when it was not heard."""
+
+    listener: str
+    speaker: str
+    score: float
+    delay_ms: float | None
+
+    @property
+    def good(self) -> bool:
+        """Whether it was the speaker's clip that was heard."""
+        return self.score >= THRESHOLD
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """What happened: ``failures`` is empty when all went as it should."""
+
+    folder: Path
+    codec: str | None
+    trace: CallTrace
+    statistics: dict[str, SessionStatistics]
+    heard: tuple[Heard, ...]
+    keys: dict[str, str]
+    """The keys that each party heard the other press."""
+    files: tuple[Path, ...]
+    failures: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Party:
+    """One of the two: what it says, and when; what it hears, and from when."""
+
+    name: str
+    clip: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
+    call: Call | None = None
+    spoke_at: float | None = None
+    listened_at: float | None = None
+    keys: str = ""
+
+
+class _Mouth(SampleSource):
+    """A clip that notes when its first packet was made."""
+
+    def __init__(self, party: _Party, rate: int) -> None:
+        super().__init__(party.clip, rate)
+        self._party = party
+
+    def pull(self, n: int) -> AudioFrame | None:
+        if self._party.spoke_at is None:
+            self._party.spoke_at = time.monotonic()
+        return super().pull(n)
+
+
+class _Ear:
+    """Notes when the first frame was heard: there the recording begins."""
+
+    def __init__(self, party: _Party) -> None:
+        self._party = party
+
+    def push(self, frame: AudioFrame) -> None:
+        if self._party.listened_at is None:
+            self._party.listened_at = time.monotonic()
+
+
+async def run_demo(
+    folder: Path,
+    *,
+    alice_bind: str = "127.0.0.1:5060",
+    bob_bind: str = "127.0.0.1:5062",
+    ports: PortRange = _PORTS,
+    codecs: tuple[str, ...] = (),
+    seed: int = 1,
+    on_step: Step | None = None,
+) -> DemoReport:
+    """Place the call, save recordings, ladder and statistics into ``folder`` (made if need be), check them.
+
+    Takes about seven seconds. Raises :class:`sipmedia.AddressInUse` (naming which port, and what to change),
+    :class:`sipmedia.CallFailed`, :class:`media.MediaError` and OSError for the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tell = on_step or (lambda name, sentence: None)
+    alice, bob = _Party("alice"), _Party("bob")
+    settings = ManagerConfig(rtp_port_range=ports)
+    if codecs:
+        settings = ManagerConfig(rtp_port_range=ports, default_audio_codecs=codecs)
+    async with (
+        Softphone(_account("alice", alice_bind), bind=alice_bind, media=settings) as alices,
+        Softphone(_account("bob", bob_bind), bind=bob_bind, media=settings) as bobs,
+    ):
+        tell("listening", f"alice's phone is at {format_address(*alices.address)}, bob's at {_at(bobs)}")
+        await _converse(alices, bobs, alice, bob, folder, tell, seed)
+    tell("checking", "comparing what was said with what was heard")
+    return _report(folder, alice, bob)
+
+
+async def _converse(
+    alices: Softphone, bobs: Softphone, alice: _Party, bob: _Party, folder: Path, tell: Step, seed: int
+) -> None:
+    """The call itself, until both have heard of its end."""
+    incoming: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
+
+    async def on_call(event: IncomingCall) -> None:
+        await asyncio.sleep(RINGING_S)
+        await event.call.answer()
+        incoming.set_result(event.call)
+
+    bobs.on("incoming_call", on_call)
+    target = f"sip:bob@{_at(bobs)}"
+    tell("calling", f"alice calls {target}")
+    call = alice.call = alices.dial(target)
+    call.on("ringing", lambda _: tell("ringing", "bob's phone rings"))
+    call.on("media", lambda _: tell("first_sound", "alice hears the first sound from bob"))
+    await call.answered()
+    bob.call = await asyncio.wait_for(incoming, 5)
+    tell("answered", f"bob answers; they talk with {call.codec}")
+    rate = call.rate
+    call.record(folder / "call.wav", layout="stereo")
+    alice.clip = demo_clip(rate, random.Random(seed), voice="low")
+    bob.clip = demo_clip(rate, random.Random(seed + 1), voice="high")
+    for party in (alice, bob):
+        _listen(party, folder, tell)
+    seconds = max(len(alice.clip), len(bob.clip)) / rate
+    tell("talking", f"both talk at once for {seconds:.1f} s: each a tune, then speech-like sound")
+    await asyncio.gather(*(_call_of(party).play(_Mouth(party, rate)) for party in (alice, bob)))
+    tell("keys", f"alice presses {ALICE_KEYS}, bob presses {BOB_KEYS}")
+    await asyncio.gather(call.send_dtmf(ALICE_KEYS), bob.call.send_dtmf(BOB_KEYS))
+    await asyncio.sleep(0.2)  # what was sent last is still on its way through the jitter buffer
+    tell("hanging_up", "alice hangs up")
+    await call.hangup()
+    await asyncio.wait_for(bob.call.ended(), 5)
+    tell("ended", f"the call is over after {call.duration:.1f} s")
+
+
+def _listen(party: _Party, folder: Path, tell: Step) -> None:
+    """Have what a party hears recorded, and listen for keys."""
+    call = _call_of(party)
+    assert call.session is not None  # it is answered
+    call.session.add_sink(_Ear(party))
+    call.record(folder / f"{party.name}-heard.wav")
+
+    def on_key(event: Dtmf) -> None:
+        party.keys += event.digit
+        tell("key_heard", f"{party.name} hears the key {event.digit}")
+
+    call.on("dtmf", on_key)
+
+
+def _report(folder: Path, alice: _Party, bob: _Party) -> DemoReport:
+    """Read the recordings, compare, and save what there is to save."""
+    call = _call_of(alice)
+    heard = (_compare(folder, alice, bob), _compare(folder, bob, alice))
+    keys = {"alice": alice.keys, "bob": bob.keys}
+    failures = [
+        f"{each.listener} did not hear {each.speaker}: correlation {each.score:.2f}, needed {THRESHOLD}"
+        for each in heard
+        if not each.good
+    ]
+    for listener, expected in (("alice", BOB_KEYS), ("bob", ALICE_KEYS)):
+        if keys[listener] != expected:
+            failures.append(f"{listener} heard the keys {keys[listener]!r}, pressed were {expected!r}")
+    statistics = {
+        party.name: counted for party in (alice, bob) if (counted := _call_of(party).statistics()) is not None
+    }
+    (folder / "ladder.svg").write_text(render_svg(call.trace, "alice calls bob"), encoding="utf-8")
+    (folder / "ladder.txt").write_text(render_text(call.trace), encoding="utf-8")
+    figures = {
+        "ok": not failures,
+        "failures": failures,
+        "codec": call.codec,
+        "duration": call.duration,
+        "heard": heard,
+        "keys": keys,
+        "statistics": statistics,
+    }
+    text = json.dumps(plain(figures), indent=2, ensure_ascii=False)
+    (folder / "stats.json").write_text(text + "\n", encoding="utf-8")
+    files = tuple(folder / name for name in _FILES)
+    return DemoReport(folder, call.codec, call.trace, statistics, heard, keys, files, tuple(failures))
+
+
+_FILES = ("alice-heard.wav", "bob-heard.wav", "call.wav", "ladder.svg", "ladder.txt", "stats.json")
+
+
+def _compare(folder: Path, listener: _Party, speaker: _Party) -> Heard:
+    samples, rate = read_wav(folder / f"{listener.name}-heard.wav")
+    match = find(speaker.clip, samples, rate)
+    delay_ms = None
+    if match.good and listener.listened_at is not None and speaker.spoke_at is not None:
+        delay_ms = (listener.listened_at + match.delay - speaker.spoke_at) * 1000
+    return Heard(listener.name, speaker.name, match.score, delay_ms)
+
+
+def read_wav(path: Path) -> tuple[NDArray[np.int16], int]:
+    """The samples of a mono 16-bit WAV file and their rate."""
+    with wave.open(str(path), "rb") as file:
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.int16), file.getframerate()
+
+
+def _call_of(party: _Party) -> Call:
+    assert party.call is not None  # both have answered
+    return party.call
+
+
+def _account(name: str, bind: str) -> Account:
+    host, _ = parse_bind(bind)
+    return Account(f"sip:{name}@{f'[{host}]' if ':' in host else host}")
+
+
+def _at(phone: Softphone) -> str:
+    return format_address(*phone.address)
+
+
+# --- the command ---
+
+
+async def show_demo(
+    folder: Path | None,
+    out: Output,
+    *,
+    alice_bind: str,
+    bob_bind: str,
+    rtp_ports: str,
+    codecs: tuple[str, ...],
+) -> Exit:
+    """Run the demo before somebody's eyes; 0 when each heard the other."""
+    folder = folder or Path("calls") / time.strftime("demo-%Y%m%d-%H%M%S")
+    try:
+        with stop_by_signal() as stop:
+            demo = asyncio.ensure_future(
+                run_demo(
+                    folder,
+                    alice_bind=alice_bind,
+                    bob_bind=bob_bind,
+                    ports=PortRange(*parse_port_range(rtp_ports)),
+                    codecs=codecs,
+                    on_step=lambda name, sentence: out.event(name, sentence),
+                )
+            )
+            await first_of(demo, stop.asked)
+            if not demo.done():
+                demo.cancel()
+                await asyncio.gather(demo, return_exceptions=True)
+                out.error("interrupted")
+                return Exit.INTERRUPTED
+            report = demo.result()
+    except (SipMediaError, MediaError, OSError) as error:
+        code = exit_for(error)
+        out.error(str(error) + _advice(error))
+        out.summary(exit_code=code, ok=False, failures=[str(error)])
+        return code
+    code = Exit.NO_AUDIO if report.failures else Exit.TALKED
+    _show(report, out)
+    out.summary(
+        exit_code=code,
+        ok=not report.failures,
+        failures=report.failures,
+        folder=str(report.folder),
+        codec=report.codec,
+        heard=report.heard,
+        keys=report.keys,
+        statistics=report.statistics,
+    )
+    return code
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, AddressInUse):
+        return (
+            "\n(--alice-bind and --bob-bind choose other addresses, for instance --bob-bind 127.0.0.1:5072)"
+        )
+    return ""
+
+
+def _show(report: DemoReport, out: Output) -> None:
+    if out.as_json:
+        return
+    out.ladder(report.trace)
+    table = Table(title="what the media counted", title_justify="left", box=None, pad_edge=False)
+    for heading in ("", "sent", "received", "lost", "late", "jitter", "codec", "MOS"):
+        table.add_column(heading, justify="left" if heading in ("", "codec") else "right")
+    for name, statistics in report.statistics.items():
+        audio = statistics.media["audio"]
+        table.add_row(
+            name,
+            f"{audio.packets_sent} packets",
+            f"{audio.packets_received} packets",
+            str(audio.packets_lost),
+            str(audio.packets_late),
+            f"{audio.jitter:.1f} ms",
+            audio.codec or "none",
+            f"{audio.mos:.1f}" if audio.mos is not None else "-",
+        )
+    out.console.print(table)
+    out.console.print()
+    for each in report.heard:
+        delay = f", {each.delay_ms:.0f} ms from mouth to ear" if each.delay_ms is not None else ""
+        mark, style = ("✔", "green") if each.good else ("✘", "bold red")
+        out.console.print(
+            f"[{style}]{mark}[/] {each.listener} heard {each.speaker}: correlation {each.score:.3f}{delay}"
+        )
+    for listener, pressed in report.keys.items():
+        out.console.print(f"  {listener} heard the keys {pressed or 'none'}")
+    out.console.print()
+    for path in report.files:
+        out.console.print(f"  {path}")
+    out.console.print()
+    for failure in report.failures:
+        out.error(failure)

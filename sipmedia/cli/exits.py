@@ -1,0 +1,84 @@
+"""Exit codes that a script can act on."""
+
+from __future__ import annotations
+
+import enum
+
+from media import AddressInUse as MediaAddressInUse
+from media import BadAddress, MediaError, NoCommonCodec, PortError
+from sipmedia.errors import AddressInUse, CallFailed, InvalidAddress
+
+
+class Exit(enum.IntEnum):
+    """What became of the call. 2 is typer's, for arguments it cannot read; 130 is Ctrl-C before an answer."""
+
+    TALKED = 0
+    ERROR = 1
+    BUSY = 10
+    DECLINED = 11
+    NOT_FOUND = 12
+    TIMEOUT = 13
+    NO_COMMON_CODEC = 14
+    NO_AUDIO = 15
+    ADDRESS = 16
+    PEER_GONE = 17
+    REFUSED = 18
+    INTERRUPTED = 130
+
+    @property
+    def words(self) -> str:
+        """The meaning in a few words, for people."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Exit.TALKED: "the call was answered and sound was heard",
+    Exit.ERROR: "something unexpected",
+    Exit.BUSY: "busy (486, 600)",
+    Exit.DECLINED: "declined or forbidden (603, 403)",
+    Exit.NOT_FOUND: "no such user (404, 410, 484, 604)",
+    Exit.TIMEOUT: "nobody answered in time (408, 480, or no reply)",
+    Exit.NO_COMMON_CODEC: "no common codec (488, 606, 415)",
+    Exit.NO_AUDIO: "the call was answered but no sound came",
+    Exit.ADDRESS: "the address or a port cannot be used: taken, or not of this machine",
+    Exit.PEER_GONE: "the far end cannot be reached",
+    Exit.REFUSED: "refused for another reason",
+    Exit.INTERRUPTED: "interrupted before anybody answered",
+}
+
+_BY_STATUS = {
+    486: Exit.BUSY,
+    600: Exit.BUSY,
+    603: Exit.DECLINED,
+    403: Exit.DECLINED,
+    404: Exit.NOT_FOUND,
+    410: Exit.NOT_FOUND,
+    484: Exit.NOT_FOUND,
+    604: Exit.NOT_FOUND,
+    408: Exit.TIMEOUT,
+    480: Exit.TIMEOUT,
+    488: Exit.NO_COMMON_CODEC,
+    606: Exit.NO_COMMON_CODEC,
+    415: Exit.NO_COMMON_CODEC,
+}
+
+EPILOG = "Exit codes: " + "; ".join(f"{code.value} {code.words}" for code in Exit) + "."
+
+
+def exit_for(error: Exception) -> Exit:
+    """The exit code for an error that ended a command."""
+    match error:
+        case CallFailed(cause="transport"):
+            return Exit.PEER_GONE
+        case CallFailed(cause="timeout"):
+            return Exit.TIMEOUT
+        case CallFailed():
+            return _BY_STATUS.get(error.status, Exit.REFUSED)
+        case AddressInUse() | InvalidAddress() | MediaAddressInUse() | BadAddress() | PortError():
+            return Exit.ADDRESS
+        case NoCommonCodec():
+            return Exit.NO_COMMON_CODEC
+        case MediaError():
+            return Exit.ERROR
+        case _:
+            return Exit.ERROR
