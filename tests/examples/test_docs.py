@@ -1,4 +1,4 @@
-"""docs/examples*.md: the menu there is the real one, every example is listed, the recipe for a new one works."""
+"""docs/examples*.md: the menu is the real one, every example is listed, the recipe for a new one works."""
 
 import re
 from pathlib import Path
