@@ -333,12 +333,10 @@ class Core:
         if cancelled is None:
             incoming.respond(481)
             return
-        user = cancelled.user
-        if user is not None:
-            incoming.to_tag = user.to_tag
+        incoming.transaction.to_tag = cancelled.to_tag
         incoming.respond(200)
-        if user is not None and not cancelled.answered:
-            user.on_cancel(incoming.request)
+        if cancelled.user is not None and not cancelled.answered:
+            cancelled.user.on_cancel(incoming.request)
 
     def _refuse_malformed(self, error: ParseError, flow: Flow, data: bytes) -> None:
         """Answer what can be answered: a request whose top Via can be read. Everything else is dropped."""

@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 class IncomingRequest:
     """One request, its transaction, and the flow it came on.
 
-    `to_tag` is put into the To of responses when the request has none; the user of the request may replace it
-    before the first response.
+    `to_tag`, the transaction's, is put into the To of responses when the request has none.
     """
 
-    __slots__ = ("_core", "flow", "request", "to_tag", "transaction")
+    __slots__ = ("_core", "flow", "request", "transaction")
 
     def __init__(self, core: Core, request: Request, transaction: ServerTransaction, flow: Flow) -> None:
         self._core = core
         self.request = request
         self.transaction = transaction
         self.flow = flow
-        self.to_tag = core.new_tag()
+        transaction.to_tag = core.new_tag()
+
+    @property
+    def to_tag(self) -> str:
+        """Our tag in the responses."""
+        return self.transaction.to_tag
 
     @property
     def contact(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Literal, Protocol
 
 from dialog.flow import Flow
@@ -16,9 +17,7 @@ TRYING_AFTER = 0.2
 
 
 class ServerUser(Protocol):
-    """Who answers the request. `to_tag` is the tag of its responses."""
-
-    to_tag: str
+    """Who answers the request."""
 
     def on_cancel(self, cancel: Request) -> None:
         """The caller cancelled the INVITE (already answered 200) before it had a final response."""
@@ -33,10 +32,22 @@ class ServerUser(Protocol):
 class ServerTransaction(Transaction):
     """One request of a peer: every retransmission of it is absorbed or answered alike.
 
-    `respond` is the only way to answer. The last response is kept as bytes.
+    `respond` is the only way to answer. The last response is kept as bytes. `to_tag` is the tag that our
+    responses add to the To; `user`, if there is one, hears of CANCEL, ACK and failure.
     """
 
-    __slots__ = ("_ack", "_last", "_pending", "_trying", "_trying_data", "key", "merge_key", "method", "user")
+    __slots__ = (
+        "_ack",
+        "_compose_trying",
+        "_last",
+        "_pending",
+        "_trying",
+        "key",
+        "merge_key",
+        "method",
+        "to_tag",
+        "user",
+    )
 
     def __init__(self, layer: Surroundings, key: ServerKey, method: str, flow: Flow) -> None:
         invite = method == "INVITE"
@@ -49,21 +60,22 @@ class ServerTransaction(Transaction):
         self.key = key
         self.method = method
         self.merge_key: MergeKey | None = None
+        self.to_tag = ""
         self.user: ServerUser | None = None
         self._last: bytes | None = None
         self._pending = b""
         self._ack: Request | None = None
         self._trying: Timer | None = None
-        self._trying_data = b""
+        self._compose_trying: Callable[[], bytes] | None = None
 
     @property
     def answered(self) -> bool:
         """True once a final response was sent (or the transaction is over)."""
         return self.state not in (State.TRYING, State.PROCEEDING)
 
-    def start_trying(self, trying: bytes) -> None:
-        """Send this 100 unless something else is sent within 200 ms. Only for INVITE."""
-        self._trying_data = trying
+    def start_trying(self, compose: Callable[[], bytes]) -> None:
+        """Send the 100 that `compose` gives unless something else is sent within 200 ms. Only for INVITE."""
+        self._compose_trying = compose
         self._trying = self.layer.queue.start(TRYING_AFTER, lambda: self.feed(Input.TRYING_DUE))
 
     def respond(self, status: int, data: bytes) -> None:
@@ -99,13 +111,15 @@ class ServerTransaction(Transaction):
             self.layer.send(self.flow, self._last)
 
     def _send_trying(self) -> None:
-        self._last = self._trying_data
+        assert self._compose_trying is not None
+        self._last = self._compose_trying()
         self.layer.send(self.flow, self._last)
 
     def _stop_trying(self) -> None:
         if self._trying is not None:
             self._trying.cancel()
             self._trying = None
+            self._compose_trying = None
 
     def _report_timeout(self) -> None:
         if self.user is not None:

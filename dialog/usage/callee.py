@@ -32,9 +32,8 @@ class Callee:
         self._offered = offered
         self._accepted: Accepted | None = None
         self._reminder: Timer | None = None
-        self.to_tag = incoming.to_tag
         incoming.transaction.user = self
-        incoming.transaction.start_trying(incoming.compose(100))
+        incoming.transaction.start_trying(lambda: incoming.compose(100))
 
     # What the application does.
 
@@ -110,6 +109,11 @@ class Callee:
         if self._accepted is not None:
             self._accepted.stop()
             self._accepted = None
+
+    def release(self) -> None:
+        """The call is over: let the transaction linger without it."""
+        self.stop()
+        self._incoming.transaction.user = None
 
     @property
     def awaits_answer(self) -> bool:

@@ -332,7 +332,9 @@ class InviteUsage:
         self.state = UsageState.ENDED
         self._stop_modifying()
         if self._callee is not None:
-            self._callee.stop()
+            # Lingering transactions remember their bytes, not the call: 32 s of calls would be a lot to keep.
+            self._callee.release()
+            self._callee = None
         if self.dialog is not None:
             self.core.remove_dialog(self.dialog.key)
         self.core.remove_usage(self)
@@ -401,11 +403,11 @@ class InviteUsage:
         return self._caller
 
     def _unanswered(self, verb: str) -> Callee:
-        if self._callee is None:
+        if self.role is Role.UAC:
             raise LocalProtocolError(f"only the callee can {verb}")
         if self.state in (UsageState.ANSWERED, UsageState.CONFIRMED):
             raise LocalProtocolError(f"cannot {verb}: the call was answered already")
-        if self.state in (UsageState.ENDING, UsageState.ENDED):
+        if self._callee is None or self.state is UsageState.ENDING:
             raise LocalProtocolError(f"cannot {verb}: the call is over")
         return self._callee
 

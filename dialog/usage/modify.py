@@ -169,12 +169,11 @@ class ModifyServer:
         self._incoming = incoming
         self._offered = False
         self._accepted: Accepted | None = None
-        self.to_tag = incoming.to_tag
         incoming.transaction.user = self
 
     def start(self) -> None:
         """Ask the application for the answer, or for an offer."""
-        self._incoming.transaction.start_trying(self._incoming.compose(100))
+        self._incoming.transaction.start_trying(lambda: self._incoming.compose(100))
         body = session_body(self._incoming.request, self._core.config)
         if body:
             self._offered = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 from dialog.flow import Flow
@@ -15,8 +16,6 @@ TCP = UDP._replace(transport="TCP")
 
 
 class User:
-    to_tag = "b"
-
     def __init__(self) -> None:
         self.acks = 0
         self.lost: list[str] = []
@@ -87,7 +86,7 @@ class Bench:
 def test_100_is_sent_after_200_ms_only_if_nothing_else_was() -> None:
     silent, quick = Bench("INVITE"), Bench("INVITE")
     for bench in (silent, quick):
-        bench.transaction.start_trying(bench.compose(100))
+        bench.transaction.start_trying(partial(bench.compose, 100))
     quick.run(0.1)
     quick.respond(180)
     silent.run(1)
