@@ -161,6 +161,38 @@ BASIC_OPERATIONS = [
     ),
 ]
 
+RUN_ALL = [
+    PEER_TO_PEER[0],
+    SIMPLE[0],
+    ADVANCED[0],
+    BASIC_OPERATIONS[0],
+    "🎯 Все примеры выполнены: 1, 2, 3, 4",
+]
+
+SIP_CALL = [
+    "☎️ Звонок SIP между двумя софтфонами",
+    "📞 Алиса звонит Бобу .*",
+    "🤝 Боб ответил .*",
+    "👋 Алиса кладёт трубку .*",
+    ".* INVITE .*",
+    ".* BYE .*",
+    r"   🎵 alice слышит bob: сходство (0\.9\d|1\.00), задержка \d+ мс",
+    r"   🎵 bob слышит alice: сходство (0\.9\d|1\.00), задержка \d+ мс",
+    "   🔢 alice получает клавиши: 7",
+    "   🔢 bob получает клавиши: 4 2 #",
+    r"   📦 alice: отправлено [1-9]\d* пакет.*, получено [1-9]\d* пакет.*, потеряно 0",
+    r"   💾 Сохранено в calls/example-[\d-]+: .*\.wav, .*",
+    "✅ Стороны услышали друг друга",
+]
+
+LIBRARY_USE = [
+    "📚 Библиотека в тридцать строк",
+    r"async def call_bob\(\).*",
+    r"   🎵 Боб услышал звук: 0\.\d\d с",
+    "   🔢 Боб получил клавиши: 4 2",
+    "✅ Готово",
+]
+
 
 @pytest.mark.parametrize(
     ("number", "patterns"),
@@ -169,18 +201,11 @@ BASIC_OPERATIONS = [
         (2, SIMPLE),
         (3, ADVANCED),
         (4, BASIC_OPERATIONS),
-        (
-            5,
-            [
-                PEER_TO_PEER[0],
-                SIMPLE[0],
-                ADVANCED[0],
-                BASIC_OPERATIONS[0],
-                "🎯 Все примеры выполнены: 1, 2, 3, 4",
-            ],
-        ),
+        (5, RUN_ALL),
+        (6, SIP_CALL),
+        (7, LIBRARY_USE),
     ],
-    ids=["peer_to_peer", "simple", "advanced", "basic_operations", "run_all"],
+    ids=["peer_to_peer", "simple", "advanced", "basic_operations", "run_all", "sip_call", "library_use"],
 )
 def test_the_lines_of_the_document(number: int, patterns: list[str]) -> None:
     assert_in_order(output(number, "ru"), patterns)
