@@ -170,10 +170,10 @@ class CallSound(Emitter):
         """Close session and recordings; ``on_silent`` is called when both are done."""
         for recording in self._recordings:
             recording.close()
-        self._closing = True
         if self._session_open:
             self._milestones.closing()
-            self._media.close()
+            self._media.close()  # without ports it is closed when this returns, else later
+        self._closing = True
         self._check_silent()
 
     def _watch(self, session: MediaSession) -> None:
