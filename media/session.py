@@ -197,15 +197,14 @@ class MediaSession(SessionAudio):
             self._emit("session_updated", SessionUpdated(self, "offered"))
 
     def check_offer(self, constraints: SessionConstraints | None = None) -> None:
-        """Raise what `create_answer` would raise for what stands in the open offer; nothing changes.
+        """Raise what `create_answer` would for the open offer; nothing changes but that ports are taken.
 
         For a phone that must refuse a call it could never answer before it rings.
         """
         with self._lock:
             self._check_open()
-            wishes = self._wishes.changed(constraints)
-            unbound = (wishes.local_ip, 0)
-            self._negotiation.fork().create_answer(wishes.local_audio(self._path.address or unbound))
+            local = self._local_audio(self._wishes.changed(constraints))
+            self._negotiation.fork().create_answer(local)
 
     def create_answer(self, constraints: SessionConstraints | None = None) -> str:
         """Our answer to the peer's offer; media flows by it from now on.

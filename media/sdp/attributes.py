@@ -6,7 +6,8 @@ counts as absent. Attributes nobody here knows are kept by `media.sdp.descriptio
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from media.plan import MediaDirection
 from media.sdp.description import Connection, Line, MediaDescription, SessionDescription
@@ -39,8 +40,7 @@ STATIC_PAYLOAD_TYPES = {
 """RFC 3551 table 4: what an audio payload type means without an rtpmap."""
 
 
-@dataclass(frozen=True, slots=True)
-class RtpMap:
+class RtpMap(NamedTuple):
     """a=rtpmap (RFC 8866 section 6.6): what one payload type carries."""
 
     payload_type: int
@@ -69,6 +69,7 @@ class RtpMap:
 _RTPMAP = re.compile(r"\s*(\d{1,3})\s+([^\s/]+)\s*/\s*(\d{1,9})\s*(?:/\s*(\d{1,3}))?\s*$", re.ASCII)
 
 
+@lru_cache(maxsize=256)  # most peers say the same few things
 def parse_rtpmap(value: str) -> RtpMap | None:
     """Read the value of a=rtpmap; None where encoding or clock rate are missing."""
     match = _RTPMAP.match(value)
@@ -87,10 +88,11 @@ def formats_of(media: MediaDescription, otherwise: Iterable[RtpMap] = ()) -> lis
     Types 0-127 count; one without rtpmap means what RFC 3551 says, else what `otherwise` says, or nothing.
     """
     mapped: dict[int, RtpMap] = {}
-    for _, value in media.attributes("rtpmap"):
-        entry = parse_rtpmap(value or "")
-        if entry is not None:
-            mapped.setdefault(entry.payload_type, entry)
+    for kind, value in media.lines:
+        if kind == "a" and value.startswith("rtpmap:"):
+            entry = parse_rtpmap(value[7:])
+            if entry is not None:
+                mapped.setdefault(entry.payload_type, entry)
     assumed = {entry.payload_type: entry for entry in otherwise}
     found: dict[int, RtpMap] = {}
     for text in media.formats:
@@ -116,6 +118,7 @@ def fmtp_of(media: MediaDescription, payload_type: int) -> str | None:
     return None
 
 
+@lru_cache(maxsize=64)
 def parse_events(parameters: str) -> frozenset[int]:
     """The events in the fmtp of telephone-event, "0-15,66" (RFC 4733 section 2.4.1)."""
     events: set[int] = set()
@@ -127,6 +130,7 @@ def parse_events(parameters: str) -> frozenset[int]:
     return frozenset(events)
 
 
+@lru_cache(maxsize=64)
 def format_events(events: frozenset[int]) -> str:
     """The fmtp of telephone-event for a set of events."""
     runs: list[list[int]] = []
@@ -141,9 +145,9 @@ def format_events(events: frozenset[int]) -> str:
 def direction_of(media: MediaDescription, session: SessionDescription) -> MediaDirection:
     """The direction of a media line: its own attribute, else the session's, else sendrecv."""
     for section in (media, session):
-        for name, _ in section.attributes():
-            if name in _DIRECTIONS:
-                return _DIRECTIONS[name]
+        for kind, value in section.lines:
+            if kind == "a" and value.strip() in _DIRECTIONS:
+                return _DIRECTIONS[value.strip()]
     return MediaDirection.SENDRECV
 
 

@@ -89,8 +89,9 @@ CodecKey = tuple[str, int, int]
 
 def key_of(item: Codec | RtpMap) -> CodecKey:
     """What makes two descriptions of a codec the same: name in any case, clock rate, channels."""
-    name = item.name if isinstance(item, Codec) else item.encoding
-    return (name.upper(), item.clock_rate_hz, item.channels)
+    if isinstance(item, Codec):
+        return (item.name.upper(), item.clock_rate_hz, item.channels)
+    return (item.encoding.upper(), item.clock_rate_hz, item.channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +199,14 @@ def why_unusable(
     return None
 
 
-def match_offer(media: MediaDescription, local: LocalAudio) -> list[RtpMap]:
-    """The formats of an offered line that our answer will name; no codec among them: empty."""
-    offered = formats_of(media)
+def match_offer(offered: Sequence[RtpMap], local: LocalAudio) -> list[RtpMap]:
+    """Those formats of an offered line that our answer will name; no codec among them: empty."""
     ours = [key_of(codec) for codec in local.codecs]
     codecs: dict[CodecKey, RtpMap] = {}
     for entry in offered:
-        if key_of(entry) in ours:
-            codecs.setdefault(key_of(entry), entry)
+        key = key_of(entry)
+        if key in ours:
+            codecs.setdefault(key, entry)
     chosen = list(codecs.values())
     if local.prefer_own:
         chosen.sort(key=lambda entry: ours.index(key_of(entry)))

@@ -214,9 +214,9 @@ class Negotiation:
         types = self._types
         chosen = self._choose(offer, local) if local.enabled else None
         if chosen is not None:
-            index, entries = chosen
+            index, entries, offered = chosen
             media[index], audio = answer_audio(offer, index, entries, local)
-            types = types.learn(entries, formats_of(offer.media[index]))
+            types = types.learn(entries, offered)
         self._local = self._publish(local, media)
         self._remote = offer
         self._remote_offer = None
@@ -244,8 +244,10 @@ class Negotiation:
             return self.audio.index
         return next((index for index, line in enumerate(media) if line.media == "audio"), None)
 
-    def _choose(self, offer: SessionDescription, local: LocalAudio) -> tuple[int, list[RtpMap]] | None:
-        """The line of an offer to accept and its formats; None if no line is switched on."""
+    def _choose(
+        self, offer: SessionDescription, local: LocalAudio
+    ) -> tuple[int, list[RtpMap], list[RtpMap]] | None:
+        """The line of an offer to accept, its formats that suit, and all; None if no line is switched on."""
         order = list(range(len(offer.media)))
         if self.audio is not None and self.audio.index < len(order):
             order.remove(self.audio.index)
@@ -260,10 +262,10 @@ class Negotiation:
             if reason is not None:
                 reasons.append(reason)
                 continue
-            entries = match_offer(line, local)
-            if entries:
-                return index, entries
             known = formats_of(line)
+            entries = match_offer(known, local)
+            if entries:
+                return index, entries, known
             if known and not labels(known):
                 reasons.append(f"line {index + 1} carries {TELEPHONE_EVENT} only")
                 continue
