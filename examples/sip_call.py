@@ -5,6 +5,7 @@ other said. Recordings, the ladder of messages and the statistics are saved. How
 """
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def sip_call() -> None:
     say("☎️ A SIP call between two softphones")
     rule(36)
     say()
-    folder = FOLDER / time.strftime("example-%Y%m%d-%H%M%S")
+    folder = FOLDER / f"example-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     try:
         report = asyncio.run(
             run_demo(folder, alice_bind=ALICE, bob_bind=BOB, ports=RTP_PORTS, on_step=show_step)

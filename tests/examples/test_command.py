@@ -89,10 +89,14 @@ def test_when_all_ports_are_taken_the_range_is_named() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is not a signal of a process there")
 @pytest.mark.parametrize(("number", "line"), [("3", "🚀"), ("6", "🔔"), ("7", "🚀")])
-def test_ctrl_c_in_an_example(number: str, line: str) -> None:
+def test_ctrl_c_in_an_example(number: str, line: str, tmp_path: Path) -> None:
     """Whenever it comes: in a demonstration of the manager, while a phone rings, during a call."""
     with subprocess.Popen(
-        [*COMMAND, number], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, number],
+        cwd=tmp_path,  # example 6 saves what it recorded where it is run
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as running:
         assert running.stdout is not None
         while not running.stdout.readline().startswith(line.encode()):
