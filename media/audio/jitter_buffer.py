@@ -16,7 +16,8 @@ While playing, the delay follows the need:
   the cursor goes back one frame. This goes on up to `max_delay_ms`. With `strict` the delay never changes
   and late packets are dropped.
 - When over two seconds every packet had to wait a whole frame longer than `delay_ms` asks for, one
-  frame is left out (`skipped`). The same two rules follow a sender whose clock is slower or faster.
+  frame is left out (`skipped`), and after a burst of delay another one soon. The same two rules
+  follow a sender whose clock is slower or faster.
 - A packet further ahead than `max_delay_ms` and a little begins a new spurt: a stalled network that
   delivers a second of audio at once shall not leave us a second behind.
 
@@ -32,6 +33,7 @@ DRY = 1 << 30
 """The size of the hole when nothing at all is buffered."""
 _AHEAD_SLACK_MS = 100
 _WINDOW_S = 2.0
+_SHORT_WINDOW_S = 0.4
 
 
 class _State(enum.Enum):
@@ -88,7 +90,7 @@ class JitterBuffer:
         self._packets.clear()
         self._state = _IDLE
         self._cursor = self._newest = self._last_timestamp = self._last_played = 0
-        self._start = self._window_end = self._least_slack = 0.0
+        self._start = self._window_end = self._least_slack = self._most_slack = 0.0
         self._dry = 0
 
     @property
@@ -100,7 +102,7 @@ class JitterBuffer:
 
     @property
     def target_ms(self) -> float:
-        """The delay this spurt was begun with, and by how much it grew since."""
+        """The delay this spurt was begun with, and by how much it grew since, as far as packets do wait."""
         return self._target_ms
 
     def put(self, timestamp: int, payload_type: int, payload: bytes, arrival: float) -> None:
@@ -143,6 +145,8 @@ class JitterBuffer:
         slack = now - entry[2]
         if slack < self._least_slack:
             self._least_slack = slack
+        if slack > self._most_slack:
+            self._most_slack = slack
         return entry
 
     def advance(self, units: int) -> None:
@@ -153,11 +157,17 @@ class JitterBuffer:
         """Whether a frame is to be left out now. Ask once a tick: a yes is counted."""
         if now < self._window_end:
             return False
-        ample = self._state is _PLAYING and self._least_slack >= self._ample_s
-        self._begin_window(now)
+        playing = self._state is _PLAYING
+        ample = playing and self._least_slack >= self._ample_s
         if ample:
             self.skipped += 1
-            self._target_ms = max(self._delay_ms, self._target_ms - self._frame_ms)
+        if playing:  # where a slow clock made it grow, packets do not wait longer than before
+            waited_ms = self._most_slack * 1000 - (self._frame_ms if ample else 0)
+            self._target_ms = max(self._delay_ms, min(self._target_ms, waited_ms))
+        far_off = ample and self._least_slack >= self._ample_s + self._frame_ms / 1000
+        self._begin_window(now)
+        if far_off:  # after a burst of delay; with more of it to take back, look again sooner
+            self._window_end = now + _SHORT_WINDOW_S
         return ample
 
     def _begin(self, timestamp: int, arrival: float) -> None:
@@ -173,7 +183,7 @@ class JitterBuffer:
 
     def _begin_window(self, now: float) -> None:
         self._window_end = now + _WINDOW_S
-        self._least_slack = _WINDOW_S
+        self._least_slack, self._most_slack = _WINDOW_S, 0.0
 
     def _take_late(self, timestamp: int, behind: int) -> bool:
         """Whether a packet whose turn is `behind` us is played still; the cursor goes back for it."""

@@ -1,0 +1,212 @@
+"""The jitter buffer, by traces.
+
+A trace is a line: a small letter is a packet (a is 0, b is 1, ...) that arrives 16 ms before the next tick, a
+capital one arrives 4 ms before it; `|` is a tick, 20 ms after the last. What is played is a line of the same
+letters, one place a tick: `-` is a hole, `.` nothing at all.
+"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.audio.jitter_buffer import CAPACITY, JitterBuffer
+
+FRAME = 160
+
+
+def play(trace: str, buffer: JitterBuffer | None = None, start: int = 1000) -> str:
+    buffer = buffer or JitterBuffer(8000, 20)
+    now, played = 50.0, ""
+    for symbol in trace.replace(" ", ""):
+        if symbol != "|":
+            number = ord(symbol.lower()) - ord("a")
+            arrival = now + (0.004 if symbol.islower() else 0.016)
+            buffer.put((start + number * FRAME) % 2**32, 0, symbol.lower().encode(), arrival)
+            continue
+        now += 0.02
+        got = buffer.get(now)
+        if got is None:
+            played += "."
+        elif isinstance(got, int):
+            buffer.advance(FRAME)
+            played += "-"
+        else:
+            buffer.advance(FRAME)
+            played += got[1].decode()
+    return played
+
+
+@pytest.mark.parametrize(
+    ("trace", "played"),
+    [
+        ("a|b|c|d|e|", "abcde"),  # a clean link
+        ("A|b|c|d|", ".abc"),  # 4 ms before the tick is less than the delay: at the next one
+        ("A|B|C|D|", ".abc"),
+        ("A|cb|d|e|f|", ".abcd"),  # out of order, in time
+        ("ba|c|d|e|", "abcd"),  # the first two out of order
+        ("a|b||d|e|f|", "ab-def"),  # c is lost
+        ("a|b||cd|e|f|", "ab-cde"),  # c is late: it is played still, the delay has grown
+        ("a|b|d|c|e|f|g|", "ab-cdef"),
+        ("A|b|d|||ce|f|", ".ab-d-e"),  # c comes after d was played: dropped, the delay grows
+        ("a|b||||||", "ab-----"),  # the end of a spurt, not yet known to be one
+    ],
+)
+def test_traces(trace: str, played: str) -> None:
+    assert play(trace) == played
+    assert play(trace, start=2**32 - 3 * FRAME) == played  # timestamps wrap
+    assert play(trace, start=2**31 - 3 * FRAME) == played
+
+
+def test_a_late_packet_is_told_from_a_lost_one() -> None:
+    buffer = JitterBuffer(8000, 20)
+    play("A|b|d|||ce|f|", buffer)
+    assert (buffer.late, buffer.grown) == (1, 1)
+    buffer = JitterBuffer(8000, 20)
+    play("a|b||d|e|f|", buffer)
+    assert (buffer.late, buffer.grown, buffer.concealed) == (0, 0, 1)
+
+
+def test_the_delay_grows_by_what_was_needed() -> None:
+    buffer = JitterBuffer(8000, 20)
+    assert play("a|b||cd|e|f|", buffer) == "ab-cde"
+    assert (buffer.grown, buffer.late, buffer.target_ms) == (1, 0, 35.0)
+
+
+def test_strict_never_grows_and_drops_what_is_late() -> None:
+    buffer = JitterBuffer(8000, 20, strict=True)
+    assert play("a|b||cd|e|f|", buffer) == "ab-def"
+    assert (buffer.grown, buffer.late) == (0, 1)
+
+
+def test_a_fixed_delay_of_60_ms() -> None:
+    buffer = JitterBuffer(8000, 20, delay_ms=60, strict=True)
+    assert play("a|b|c|d|", buffer) == "...a"
+    assert buffer.depth_ms == 60
+
+
+def test_no_sound_is_missing_for_good_after_a_gap_of_a_second() -> None:
+    buffer = JitterBuffer(8000, 20)
+    assert play("a|b|" + 50 * "|" + "c|d|e|", buffer).endswith(".cde")  # timestamps stood still
+    buffer = JitterBuffer(8000, 20)
+    play("a|b|" + 50 * "|", buffer)
+    assert buffer.concealed == 0
+    assert play("a|b|c|", buffer, start=1000 + 52 * FRAME) == "abc"  # or ran on
+    assert play("a|b|c|", buffer, start=7) == "---"  # or jump: dry, and then anew
+    assert play(12 * "|" + "d|e|", buffer, start=7).endswith(".de")
+
+
+def test_a_second_of_audio_at_once_does_not_leave_us_a_second_behind() -> None:
+    buffer = JitterBuffer(8000, 20)
+    for n in range(50):
+        buffer.put(n * FRAME, 0, b"x", 10.0)
+    assert buffer.depth_ms <= 300
+    assert buffer.overflow >= 34
+
+
+def drift(ppm: float, seconds: float) -> tuple[JitterBuffer, list[float]]:
+    """A sender whose clock is off by `ppm`; the waits of what was played."""
+    buffer = JitterBuffer(8000, 20)
+    waits = []
+    number, tick = 0, 0
+    while tick * 0.02 < seconds:
+        now = 10 + tick * 0.02
+        while (arrival := 9.99 + number * 0.02 / (1 + ppm * 1e-6)) <= now:
+            buffer.put(number * FRAME, 0, b"x", arrival)
+            number += 1
+        for _ in range(1 + buffer.surplus(now)):
+            got = buffer.get(now)
+            if got is not None:
+                buffer.advance(FRAME)
+            if isinstance(got, tuple):
+                waits.append(now - got[2])
+        tick += 1
+    return buffer, waits
+
+
+@pytest.mark.parametrize("ppm", [500, -500, 100, -100, 3000])
+def test_clock_drift_neither_adds_delay_nor_runs_dry_unseen(ppm: float) -> None:
+    buffer, waits = drift(ppm, 600)
+    assert max(waits[200:]) < 0.06
+    frames_off = 600 * ppm * 1e-6 / 0.02
+    if ppm > 0:
+        assert buffer.skipped == pytest.approx(frames_off, abs=2)
+        assert buffer.grown == 0
+    else:
+        assert buffer.grown == pytest.approx(-frames_off, abs=2)
+        assert buffer.skipped == 0
+    assert buffer.spurts == 1
+
+
+def test_after_a_burst_of_jitter_the_delay_comes_back() -> None:
+    buffer = JitterBuffer(8000, 20)
+    waits = []
+    for tick in range(1500):
+        now = 10 + tick * 0.02
+        arrival = now - 0.016
+        if 100 <= tick < 108:  # 160 ms of nothing, then all at once
+            pass
+        elif tick == 108:
+            for number in range(100, 109):
+                buffer.put(number * FRAME, 0, b"x", arrival)
+        else:
+            buffer.put(tick * FRAME, 0, b"x", arrival)
+        for _ in range(1 + buffer.surplus(now)):
+            got = buffer.get(now)
+            if got is not None:
+                buffer.advance(FRAME)
+            if isinstance(got, tuple):
+                waits.append(now - got[2])
+    assert max(waits) > 0.15
+    assert waits[-1] < 0.04
+    assert buffer.late == 0
+
+
+def test_packets_of_20_ms_in_frames_of_another_length() -> None:
+    buffer = JitterBuffer(8000, 10)
+    buffer.put(0, 0, b"a", 9.98)
+    buffer.put(160, 0, b"b", 9.98)
+    assert isinstance(buffer.get(10.0), tuple)
+    buffer.advance(80)
+    assert buffer.get(10.01) == 80  # the hole up to the next packet
+
+
+def test_payloads_longer_than_their_timestamps_steps_are_played() -> None:
+    buffer = JitterBuffer(8000, 20)
+    for n in range(3):
+        buffer.put(n * FRAME, 0, b"%d" % n, 9.98)
+    heard = []
+    for tick in range(3):
+        got = buffer.get(10 + tick * 0.04)
+        assert isinstance(got, tuple)
+        buffer.advance(FRAME + 80)
+        heard.append(got[1])
+    assert heard == [b"0", b"1", b"2"]
+
+
+puts = st.tuples(st.integers(0, 2**32 - 1) | st.integers(0, 20000), st.floats(0, 0.05))
+
+
+@given(st.lists(st.one_of(st.none(), puts), max_size=300))
+def test_whatever_arrives_memory_is_bounded_and_sound_comes_back(
+    steps: list[tuple[int, float] | None],
+) -> None:
+    buffer = JitterBuffer(8000, 20)
+    now = 10.0
+    for step in steps:
+        if step is None:
+            now += 0.02
+            buffer.surplus(now)
+            if buffer.get(now) is not None:
+                buffer.advance(FRAME)
+        else:
+            buffer.put(step[0], 0, b"x", now - step[1])
+        assert len(buffer._packets) <= CAPACITY
+    heard = 0
+    for tick in range(60):
+        now += 0.02
+        buffer.put(5_000_000 + tick * FRAME, 0, b"good", now - 0.016)
+        got = buffer.get(now)
+        if got is not None:
+            buffer.advance(FRAME)
+        heard += isinstance(got, tuple) and got[1] == b"good"
+    assert heard >= 25
