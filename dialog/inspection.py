@@ -40,7 +40,7 @@ def inspect(request: Request, config: UserAgentConfig) -> Refusal | None:
     if unsupported:
         return Refusal(420, (("Unsupported", ", ".join(unsupported)),))
     if method == "INVITE":
-        return _inspect_body(request, config)
+        return _inspect_body(request, config) or _inspect_accept(request, config)
     return None
 
 
@@ -65,6 +65,17 @@ def _inspect_body(request: Request, config: UserAgentConfig) -> Refusal | None:
     if encoding and encoding.lower() != "identity":
         return Refusal(415, (("Accept-Encoding", "identity"),))
     return None
+
+
+def _inspect_accept(request: Request, config: UserAgentConfig) -> Refusal | None:
+    """A caller that takes none of our session descriptions cannot be answered with one (section 20.1)."""
+    if "Accept" not in request.headers:
+        return None
+    ranges = {text.partition(";")[0].strip().lower() for text in request.headers.split_all("Accept")}
+    for known in config.accept:
+        if ranges & {known, known.partition("/")[0] + "/*", "*/*"}:
+            return None
+    return Refusal(406)
 
 
 def _disposition(request: Request) -> tuple[str, bool]:
