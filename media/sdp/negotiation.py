@@ -83,6 +83,7 @@ class _Offered:
     local: LocalAudio
     index: int | None
     entries: tuple[RtpMap, ...]
+    types_before: PayloadTypes
 
 
 class Negotiation:
@@ -152,7 +153,8 @@ class Negotiation:
             else:
                 media[index] = line
         description = self._publish(local, media)
-        self._offered = _Offered(description, local, index if local.enabled else None, tuple(entries))
+        place = index if local.enabled else None
+        self._offered = _Offered(description, local, place, tuple(entries), self._types)
         self._types = types
         self.state = after
         return description
@@ -168,7 +170,7 @@ class Negotiation:
         assert offered is not None
         _check_lines(offered.description, answer)
         audio = None
-        types = self._types
+        types = offered.types_before
         if offered.index is not None:
             if len(answer.media) <= offered.index:
                 raise BadAnswer(f"it has no line {offered.index + 1} (audio)")
@@ -182,7 +184,7 @@ class Negotiation:
                     theirs = labels(formats_of(line, offered.entries)) or line.formats
                     raise NoCommonCodec(labels(offered.entries), theirs)
                 audio = accept_audio(answer, offered.index, offered.entries, matched, offered.local)
-                types = types.learn((), matched)
+                types = self._types.learn((), matched)
         self._types = types
         self.audio = audio
         self._local, self._remote = offered.description, answer
@@ -229,6 +231,8 @@ class Negotiation:
     def rollback(self) -> None:
         """Forget the open offer, ours or theirs; what was agreed before it holds on."""
         self.state = self._next(_Input.ROLLBACK)
+        if self._offered is not None:  # numbers nobody agreed to are free again
+            self._types = self._offered.types_before
         self._offered = None
         self._remote_offer = None
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.errors import BadSdp
@@ -140,6 +140,7 @@ ANYTHING = st.text() | st.lists(
 ).map("\r\n".join)
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
@@ -149,6 +150,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert SessionDescription.parse(str(description)) == description
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for body in (data, b"v=0\r\n" + data):
