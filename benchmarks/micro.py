@@ -100,8 +100,8 @@ def echo_packet() -> Callable[[], object]:
         send_rtp=lambda data, to: None, send_rtcp=lambda data, to: None,
     )  # fmt: skip
     echo = Echo()
-    stream.inbound.sinks = (echo,)
-    stream.outbound.source = echo
+    stream.inbound.add_sink(echo)
+    stream.outbound.set_source(echo)
     plan = StreamPlan(
         send_codec=pcmu, send_payload_type=0, receive_codecs={0: pcmu}, telephone_event_send=None,
         telephone_event_receive=None, direction=MediaDirection.SENDRECV, ptime_ms=20, remote_rtp=PEER,

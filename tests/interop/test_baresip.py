@@ -1,0 +1,117 @@
+"""Calls with baresip: both directions, sound checked in both recordings, keys and hold both ways."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.interop.harness import ours, sound
+from tests.interop.harness.baresip import Baresip
+from tests.interop.harness.parties import Party
+
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("baresip")]
+
+MINE, THEIRS = sound.tune(21, 8.0), sound.tune(22, 20.0)
+
+
+def test_we_call_baresip(addresses: Iterator[Party], folder: Path) -> None:
+    us, peer = next(addresses), next(addresses)
+    play = sound.write_wav(folder / "mine.wav", MINE)
+    record = folder / "heard.wav"
+    with Baresip(peer, folder / "baresip", THEIRS) as baresip:
+        baresip.wait_ready()
+        arguments = ["--play", str(play), "--record", str(record), "--duration", "4"]
+        with ours.Command(folder, "call", peer.uri("bob"), "--bind", us.bind, *arguments) as command:
+            command.assert_talked()
+        baresip.wait_for("terminated")
+        baresip.stop()
+        sound.assert_heard(baresip.heard(), MINE, at_least_s=2)
+    sound.assert_heard(ours.heard(record), THEIRS, at_least_s=2)
+
+
+def test_baresip_calls_us(addresses: Iterator[Party], folder: Path) -> None:
+    us, peer = next(addresses), next(addresses)
+    play = sound.write_wav(folder / "mine.wav", MINE)
+    record = folder / "ours" / "heard.wav"
+    arguments = ["--calls", "1", "--play", str(play), "--record", str(record)]
+    with (
+        ours.answering(folder / "ours", us, *arguments) as command,
+        Baresip(peer, folder / "baresip", THEIRS, dial=us.uri("bob")) as baresip,
+    ):
+        baresip.wait_for("established")
+        time.sleep(4)
+        baresip.command("hangup")
+        command.assert_talked()
+        baresip.stop()
+        sound.assert_heard(baresip.heard(), MINE, at_least_s=2)
+    sound.assert_heard(ours.heard(record), THEIRS, at_least_s=2)
+
+
+@pytest.mark.parametrize(("codec", "rate_hz"), [("PCMA", 8000), ("G722", 16000)])
+def test_other_codecs(addresses: Iterator[Party], folder: Path, codec: str, rate_hz: int) -> None:
+    us, peer = next(addresses), next(addresses)
+    mine, theirs = sound.tune(23, 8.0, rate_hz), sound.tune(24, 20.0, rate_hz)
+    play = sound.write_wav(folder / "mine.wav", mine, rate_hz)
+    record = folder / "heard.wav"
+    modules = ["g722"] if codec == "G722" else ["g711"]
+    with Baresip(peer, folder / "baresip", theirs, rate_hz=rate_hz, codecs=modules) as baresip:
+        baresip.wait_ready()
+        arguments = ["--codec", codec, "--play", str(play), "--record", str(record), "--duration", "4"]
+        with ours.Command(folder, "call", peer.uri("bob"), "--bind", us.bind, *arguments) as command:
+            command.assert_talked()
+        baresip.wait_for("terminated")
+        baresip.stop()
+        sound.assert_heard(baresip.heard(), mine, at_least_s=2, rate_hz=rate_hz)
+    sound.assert_heard(ours.heard(record), theirs, at_least_s=2, rate_hz=rate_hz)
+
+
+def test_our_keys_arrive_at_baresip(addresses: Iterator[Party], folder: Path) -> None:
+    us, peer = next(addresses), next(addresses)
+    with Baresip(peer, folder / "baresip", THEIRS) as baresip:
+        baresip.wait_ready()
+        arguments = ["--dtmf", "159*0#", "--duration", "4"]
+        with (
+            baresip.control() as control,
+            ours.Command(folder, "call", peer.uri("bob"), "--bind", us.bind, *arguments) as command,
+        ):
+            command.assert_talked()
+            keys = [event["param"] for event in control.wait_for("CALL_DTMF_START", 6)]
+    assert keys == list("159*0#")
+
+
+def test_keys_of_baresip_arrive_once_each(addresses: Iterator[Party], folder: Path) -> None:
+    us, peer = next(addresses), next(addresses)
+    with (
+        ours.answering(folder / "ours", us, "--calls", "1") as command,
+        Baresip(peer, folder / "baresip", THEIRS, dial=us.uri("bob")) as baresip,
+    ):
+        baresip.wait_for("established")
+        time.sleep(0.5)
+        for key in "12#":
+            baresip.command("sndcode", key)
+            time.sleep(0.4)
+        time.sleep(0.4)
+        baresip.command("hangup")
+        command.assert_talked()
+        events = [event for event in command.events() if event["event"] == "dtmf"]
+    assert [event["digit"] for event in events] == list("12#")
+
+
+def test_baresip_holds_and_resumes(addresses: Iterator[Party], folder: Path) -> None:
+    us, peer = next(addresses), next(addresses)
+    with (
+        ours.answering(folder / "ours", us, "--calls", "1") as command,
+        Baresip(peer, folder / "baresip", THEIRS, dial=us.uri("bob")) as baresip,
+    ):
+        baresip.wait_for("established")
+        time.sleep(0.5)
+        baresip.command("hold")
+        command.wait_for('"held"')
+        baresip.command("resume")
+        command.wait_for('"resumed"')
+        time.sleep(0.5)
+        baresip.command("hangup")
+        command.assert_talked()
