@@ -60,6 +60,8 @@ class PhoneConfig:
     """What Contact and SDP say in place of the bound address; ``None``: our address towards that peer."""
     codecs: tuple[str, ...] | None = None
     """In order of preference; ``None``: the media manager's."""
+    max_calls: int = 10_000
+    """Calls at once; INVITEs beyond are answered 503."""
     user_agent: str = "sipmedia"
     """User-Agent and Server header; "" leaves them out."""
     traced_messages: int = 500

@@ -57,11 +57,11 @@ class Emitter(EventEmitter):
 
     def _failed(self, event: object, error: Exception) -> None:
         doing = f"a handler of {type(event).__name__} raised {type(error).__name__}"
-        self.handler_failed(event, error)
         if isinstance(event, ErrorOccurred):  # an error handler that fails must not be called for it again
             _log.error("%s", doing, exc_info=error)
         else:
             self.report(error, doing)
+        self.handler_failed(event, error)
 
     def _emit_handle_potential_error(self, event: str, error: Any) -> None:
         """No listener for ``error``: the log has it already, and nothing is raised into the protocol."""

@@ -108,7 +108,10 @@ class Softphone(Emitter):
     # --- life ---
 
     async def start(self) -> None:
-        """Listen; ``async with`` does it. :raises AddressInUse: naming what to change."""
+        """Listen; ``async with`` does it.
+
+        :raises AddressInUse: naming what to change. :raises media.UnknownCodec: for a default of ``media``.
+        """
         if self._agent is not None or self._closing is not None:
             raise PhoneClosed("a phone is opened once; make another one")
         host, port = self._bind
@@ -119,6 +122,7 @@ class Softphone(Emitter):
                 user=self._accounts[0].user if self._accounts else "",
                 user_agent=self.config.user_agent,
                 options_body=self._capabilities,
+                max_usages=self.config.max_calls,
             ),
             self._on_event,
             on_message=self._on_message if self.config.traced_messages else None,
@@ -127,8 +131,12 @@ class Softphone(Emitter):
             await agent.start()
         except (SipAddressInUse, BadAddress) as error:
             raise AddressInUse(host, port, str(error)) from error
+        try:
+            self._manager = self._shared or self._make_manager(agent.local_address[0])
+        except BaseException:
+            await agent.aclose()
+            raise
         self._agent = agent
-        self._manager = self._shared or self._make_manager(agent.local_address[0])
         if self._manager is not self._shared:
             self._manager.start()
 

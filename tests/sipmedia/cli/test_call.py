@@ -1,0 +1,195 @@
+"""sipmedia/cli/call.py: how a call of the command line ends, by exit code and in JSON."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sipmedia import Account, IncomingCall, PhoneConfig, Softphone
+from sipmedia.cli.call import complete, default_bind, place_call
+from sipmedia.cli.conversation import Settings
+from sipmedia.cli.exits import Exit
+from sipmedia.cli.output import Output
+from tests.sipmedia.kit import ScriptedPeer, pair, run
+from tests.sipmedia.kit.scripted import sdp
+
+
+def settings(**changed: Any) -> Settings:
+    values: dict[str, Any] = {
+        "bind": "127.0.0.1:0", "rtp_ports": "24100-24200", "play": None, "record": None, "stereo": False,
+        "dtmf": "", "duration": 0.1, "codecs": (), "trace": None,
+    }  # fmt: skip
+    return Settings(**(values | changed))
+
+
+def lines(captured: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in captured.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (486, Exit.BUSY),
+        (600, Exit.BUSY),
+        (603, Exit.DECLINED),
+        (403, Exit.DECLINED),
+        (404, Exit.NOT_FOUND),
+        (480, Exit.TIMEOUT),
+        (500, Exit.REFUSED),
+    ],
+)
+def test_refusals(status: int, code: Exit, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test() -> None:
+        async with pair(lambda event: event.call.reject(status)) as phones:
+            assert await place_call(phones.bobs_uri, settings(), Output(as_json=True)) is code
+
+    run(test())
+    captured = capsys.readouterr()
+    events = lines(captured.out)
+    assert events[-1]["event"] == "summary"
+    assert (events[-1]["exit_code"], events[-1]["status"]) == (code, status)
+    assert {"event": "failed", "status": status}.items() <= next(
+        event for event in events if event["event"] == "failed"
+    ).items()
+    assert f"({status} " in captured.err
+
+
+def test_nobody_answers_in_time() -> None:
+    async def test() -> None:
+        async with pair(lambda event: None, bob=PhoneConfig(ring_timeout=0.05)) as phones:
+            assert await place_call(phones.bobs_uri, settings(), Output(as_json=True)) is Exit.TIMEOUT
+
+    run(test())
+
+
+def test_no_common_codec(capsys: pytest.CaptureFixture[str]) -> None:
+    async def test() -> None:
+        async with pair(lambda event: None, bobs_codecs=("PCMA",)) as phones:
+            wanted = settings(codecs=("PCMU",))
+            code = await place_call(phones.bobs_uri, wanted, Output(as_json=True))
+            assert code is Exit.NO_COMMON_CODEC
+
+    run(test())
+    error = capsys.readouterr().err
+    assert "PCMA" in error
+    assert "PCMU" in error
+
+
+def test_answered_but_nothing_heard(capsys: pytest.CaptureFixture[str]) -> None:
+    async def test() -> None:
+        async with ScriptedPeer() as peer:
+            calling = asyncio.ensure_future(
+                place_call(f"sip:x@127.0.0.1:{peer.port}", settings(), Output(as_json=True))
+            )
+            peer.respond(await peer.expect("INVITE"), 200, sdp=sdp())
+            peer.respond(await peer.expect("BYE"), 200)
+            assert await calling is Exit.NO_AUDIO
+
+    run(test())
+    assert {"event": "heard", "packets": 0}.items() <= lines(capsys.readouterr().out)[-2].items()
+
+
+def test_nothing_heard_is_no_fault_when_nothing_was_to_be_heard() -> None:
+    async def test() -> None:
+        async with ScriptedPeer() as peer:
+            calling = asyncio.ensure_future(
+                place_call(f"sip:x@127.0.0.1:{peer.port}", settings(), Output(as_json=True))
+            )
+            peer.respond(await peer.expect("INVITE"), 200, sdp=sdp() + "a=recvonly\r\n")
+            peer.respond(await peer.expect("BYE"), 200)
+            assert await calling is Exit.TALKED
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("target", "changed", "code", "words"),
+    [
+        ("sip:x@192.0.2.1", {}, Exit.PEER_GONE, "cannot be reached"),
+        ("sip:x@127.0.0.1", {"bind": "203.0.113.1:0"}, Exit.ADDRESS, "203.0.113.1"),
+        ("sip:x@127.0.0.1", {"bind": "here:there"}, Exit.ADDRESS, "write 127.0.0.1:5060"),
+        ("sip:x@127.0.0.1", {"rtp_ports": "10001-10010"}, Exit.ADDRESS, "start with 10002"),
+        ("sip:x@127.0.0.1", {"rtp_ports": "many"}, Exit.ADDRESS, "write MIN-MAX"),
+        ("sip:x@127.0.0.1", {"codecs": ("FOO",)}, Exit.ERROR, "unknown codec 'FOO'"),
+        ("sip:x@127.0.0.1", {"play": Path(__file__)}, Exit.ERROR, "no audio file"),
+        ("sip:x@127.0.0.1", {"record": Path("no-folder/x.wav")}, Exit.ERROR, "no folder"),
+        ("sip:a b", {}, Exit.ADDRESS, "cannot call"),
+    ],
+)
+def test_what_a_person_can_put_right(
+    target: str, changed: dict[str, Any], code: Exit, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def test() -> None:
+        assert await place_call(target, settings(**changed), Output(as_json=True)) is code
+
+    run(test())
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert lines(captured.out)[-1]["exit_code"] == code
+
+
+def test_a_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    async def test() -> None:
+        async with ScriptedPeer() as peer:
+            code = await place_call(
+                "sip:x@127.0.0.1", settings(bind=f"127.0.0.1:{peer.port}"), Output(as_json=True)
+            )
+            assert code is Exit.ADDRESS
+            assert str(peer.port) in capsys.readouterr().err
+
+    run(test())
+
+
+def test_for_people_it_shows_progress_and_the_ladder(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    async def answer(event: IncomingCall) -> None:
+        await event.call.answer()
+        await event.call.send_dtmf("7", 40)
+        await event.call.hangup()
+
+    async def test() -> None:
+        async with pair(answer) as phones:
+            wanted = settings(duration=None, trace=tmp_path / "call.txt", record=tmp_path / "call.wav")
+            assert await place_call(phones.bobs_uri, wanted, Output()) is Exit.TALKED
+
+    run(test())
+    shown = capsys.readouterr().out
+    for words in ("bob's phone rings", "answered, PCMU", "key 7", "bob hung up", "silence only", "─ BYE ─"):
+        assert words in shown
+    assert "bob hangs up" in (tmp_path / "call.txt").read_text(encoding="utf-8")
+    assert (tmp_path / "call.wav").stat().st_size > 44
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant", "bind"),
+    [
+        ("bob@127.0.0.1:5062", "sip:bob@127.0.0.1:5062", "127.0.0.1:0"),
+        ("sip:bob@localhost", "sip:bob@localhost", "127.0.0.1:0"),
+        ("bob@example.org", "sip:bob@example.org", "0.0.0.0:0"),
+        ("bob@192.0.2.7", "sip:bob@192.0.2.7", "0.0.0.0:0"),
+        ("sip:bob@[::1]:5062", "sip:bob@[::1]:5062", "[::1]:0"),
+        ("sip:bob@[2001:db8::1]", "sip:bob@[2001:db8::1]", "[::]:0"),
+    ],
+)
+def test_a_target_as_people_type_it(typed: str, meant: str, bind: str) -> None:
+    assert complete(typed) == meant
+    assert default_bind(typed) == bind
+
+
+def test_the_caller_is_named() -> None:
+    async def test() -> None:
+        async with Softphone(Account("sip:bob@127.0.0.1"), bind="127.0.0.1:0") as bob:
+            names: list[str] = []
+
+            def on_call(event: IncomingCall) -> None:
+                names.append(event.call.remote_name)
+                event.call.reject()
+
+            bob.on("incoming_call", on_call)
+            await place_call(f"sip:b@127.0.0.1:{bob.address[1]}", settings(), Output(as_json=True))
+            assert names == ["caller"]
+
+    run(test())

@@ -1,0 +1,6 @@
+"""What the tests of the phone share: two phones on loopback, and a peer that does only what it is told."""
+
+from tests.sipmedia.kit.phones import Pair, connected, first, pair, run
+from tests.sipmedia.kit.scripted import ScriptedPeer
+
+__all__ = ["Pair", "ScriptedPeer", "connected", "first", "pair", "run"]

@@ -1,0 +1,135 @@
+"""sipmedia/modification.py: hold, resume and codecs, asked by either side, and refused."""
+
+import asyncio
+
+import pytest
+
+from media import MediaDirection, UnknownCodec
+from sipmedia import Call, CallEnded, ModificationFailed
+from tests.sipmedia.kit import ScriptedPeer, connected, first, pair, run
+from tests.sipmedia.kit.scripted import sdp
+
+
+def direction(call: Call) -> MediaDirection:
+    assert call.session is not None
+    return call.session.direction
+
+
+@pytest.mark.parametrize("caller_holds", [True, False], ids=["caller", "callee"])
+def test_hold_and_resume_are_seen_by_both(caller_holds: bool) -> None:
+    async def test() -> None:
+        async with connected() as calls:
+            holder, held = calls if caller_holds else calls[::-1]
+            seen = first(holder, "held"), first(held, "held")
+            await holder.hold()
+            assert [(await each).by for each in seen] == ["local", "remote"]
+            assert (holder.held, holder.held_by_remote) == (True, False)
+            assert (held.held, held.held_by_remote) == (False, True)
+            assert direction(holder) == MediaDirection.SENDONLY
+            assert direction(held) == MediaDirection.RECVONLY
+            await holder.hold()
+            seen = first(holder, "resumed"), first(held, "resumed")
+            await holder.resume()
+            assert [(await each).by for each in seen] == ["local", "remote"]
+            assert [direction(holder), direction(held)] == [MediaDirection.SENDRECV] * 2
+            await holder.resume()
+
+    run(test())
+
+
+def test_both_may_hold_and_one_resumes() -> None:
+    async def test() -> None:
+        async with connected() as (one, other):
+            await one.hold()
+            await other.hold()
+            assert direction(one) == MediaDirection.INACTIVE
+            assert one.held_by_remote
+            await one.resume()
+            assert (one.held, one.held_by_remote, other.held) == (False, True, True)
+            await other.resume()
+            assert direction(one) == MediaDirection.SENDRECV
+
+    run(test())
+
+
+def test_a_refused_codec_leaves_the_call_as_it_was() -> None:
+    async def test() -> None:
+        async with connected(bobs_codecs=("PCMU",)) as (call, other):
+            assert call.session is not None
+            before = call.session.local_sdp
+            with pytest.raises(ModificationFailed, match="488") as failed:
+                await call.use_codecs("G722")
+            assert failed.value.status == 488
+            assert call.session.local_sdp == before
+            assert (call.codec, other.codec) == ("PCMU", "PCMU")
+            with pytest.raises(UnknownCodec):
+                await call.use_codecs("OPUS-9")
+            await call.hold()
+            assert (call.codec, call.held) == ("PCMU", True)
+
+    run(test())
+
+
+def test_codecs_can_be_changed() -> None:
+    async def test() -> None:
+        async with connected() as (call, other):
+            await call.use_codecs("G722", "PCMA")
+            assert (call.codec, other.codec, other.rate) == ("G722", "G722", 16000)
+
+    run(test())
+
+
+def test_changes_wait_for_each_other() -> None:
+    async def test() -> None:
+        async with connected() as (call, other):
+            await asyncio.gather(call.hold(), call.use_codecs("PCMA"))
+            assert (call.held, call.codec, other.codec) == (True, "PCMA", "PCMA")
+
+    run(test())
+
+
+def test_a_change_under_way_when_the_call_ends() -> None:
+    async def test() -> None:
+        async with ScriptedPeer() as peer, pair() as phones:
+            call = phones.alice.dial(f"sip:peer@127.0.0.1:{peer.port}")
+            invite = await peer.expect("INVITE")
+            peer.respond(invite, 200, sdp=sdp())
+            await call.answered()
+            holding = asyncio.ensure_future(call.hold())
+            again = await peer.expect("INVITE")
+            assert again.cseq.number == invite.cseq.number + 1
+            assert b"a=sendonly" in again.body
+            hangup = asyncio.ensure_future(call.hangup())
+            peer.respond(await peer.expect("BYE"), 200)
+            await hangup
+            with pytest.raises(CallEnded):
+                await holding
+
+    run(test())
+
+
+@pytest.mark.parametrize("formats", ["0", "18"], ids=["usable", "unusable"])
+def test_a_far_end_that_wants_an_offer_gets_one(formats: str) -> None:
+    async def test() -> None:
+        async with ScriptedPeer() as peer, pair() as phones:
+            call = phones.alice.dial(f"sip:peer@127.0.0.1:{peer.port}")
+            invite = await peer.expect("INVITE")
+            peer.respond(invite, 200, sdp=sdp())
+            await call.answered()
+            held = first(call, "held")
+            peer.request_like(invite, "INVITE", 1)
+            offer = await peer.expect_status(200)
+            assert b"m=audio" in offer.body
+            peer.request_like(invite, "ACK", 1, sdp(formats=formats) + "a=sendonly\r\n")
+            peer.request_like(invite, "INFO", 2)  # in order: when it is answered the ACK was read
+            await peer.expect_status(200)
+            if formats == "0":
+                assert (await held).by == "remote"
+            else:
+                assert not held.done()
+            assert call.codec == "PCMU"
+            hangup = asyncio.ensure_future(call.hangup())
+            peer.respond(await peer.expect("BYE"), 200)
+            await hangup
+
+    run(test())

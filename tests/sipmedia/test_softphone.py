@@ -1,0 +1,254 @@
+"""sipmedia/softphone.py: opening, closing, and what becomes of calls that nobody takes."""
+
+import asyncio
+import socket
+import threading
+import time
+
+import pytest
+
+from media import ManagerConfig, MediaManager, PortRange, PortsExhausted
+from sipmedia import (
+    Account,
+    AddressInUse,
+    CallFailed,
+    CallState,
+    IncomingCall,
+    InvalidAddress,
+    PhoneClosed,
+    PhoneConfig,
+    Softphone,
+)
+from tests.sipmedia.kit import ScriptedPeer, connected, first, pair, run
+from tests.sipmedia.kit.phones import PORTS
+from tests.sipmedia.kit.scripted import sdp
+
+
+def test_a_call_that_nobody_handles_is_unavailable() -> None:
+    async def test() -> None:
+        async with pair() as phones:
+            with pytest.raises(CallFailed) as failed:
+                await phones.alice.call(phones.bobs_uri)
+            assert (failed.value.status, failed.value.cause) == (480, "rejected")
+            assert phones.alice.calls == phones.bob.calls == []
+
+    run(test())
+
+
+@pytest.mark.parametrize("kind", ["function", "coroutine"])
+def test_a_handler_that_raises_gives_500_and_an_error_event(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(event: IncomingCall) -> None:
+        raise RuntimeError("out of order")
+
+    async def fail_later(event: IncomingCall) -> None:
+        await asyncio.sleep(0)
+        raise RuntimeError("out of order")
+
+    async def test() -> None:
+        async with pair(fail if kind == "function" else fail_later) as phones:
+            error = first(phones.bob, "error")
+            with pytest.raises(CallFailed) as failed:
+                await phones.alice.call(phones.bobs_uri)
+            assert failed.value.status == 500
+            assert "out of order" in str((await error).error)
+        assert "out of order" in caplog.text
+
+    run(test())
+
+
+def test_nobody_answers_in_time() -> None:
+    async def test() -> None:
+        async with pair(lambda event: None, bob=PhoneConfig(ring_timeout=0.05)) as phones:
+            call = phones.alice.dial(phones.bobs_uri)
+            ringing = first(call, "ringing")
+            with pytest.raises(CallFailed) as failed:
+                await call.answered()
+            assert failed.value.status == 480
+            assert ringing.done()
+
+    run(test())
+
+
+def test_the_caller_gives_up_in_time() -> None:
+    async def test() -> None:
+        async with pair(lambda event: None, alice=PhoneConfig(no_answer_timeout=0.05)) as phones:
+            incoming = first(phones.bob, "incoming_call")
+            with pytest.raises(CallFailed) as failed:
+                await phones.alice.call(phones.bobs_uri)
+            assert (failed.value.status, failed.value.cause) == (408, "timeout")
+            ended = await (await incoming).call.ended()
+            assert (ended.by, ended.status) == ("remote", 487)
+
+    run(test())
+
+
+def test_closing_ends_every_call_within_a_second() -> None:
+    async def test() -> None:
+        async with pair(lambda event: None) as phones:
+            incoming = first(phones.bob, "incoming_call")
+            call = phones.alice.dial(phones.bobs_uri)
+            await incoming
+            began = time.monotonic()
+            await asyncio.gather(phones.bob.aclose(), phones.bob.aclose())
+            assert time.monotonic() - began < 1.0
+            with pytest.raises(CallFailed) as failed:
+                await call.answered()
+            assert failed.value.status == 503
+            await phones.bob.aclose()
+            with pytest.raises(PhoneClosed):
+                phones.bob.dial("sip:alice@127.0.0.1")
+
+    run(test())
+
+
+def test_closing_hangs_up_what_is_answered() -> None:
+    async def test() -> None:
+        async with connected() as (call, answered):
+            pass
+        assert answered.state is call.state is CallState.ENDED
+        assert {call.ended_by, answered.ended_by} == {"closed", "remote"}
+        assert not [thread for thread in threading.enumerate() if thread.name == "sipmedia-media"]
+
+    run(test())
+
+
+def test_closing_does_not_wait_for_a_peer_that_is_gone() -> None:
+    async def test() -> None:
+        async with ScriptedPeer() as peer:
+            phone = Softphone(bind="127.0.0.1:0", config=PhoneConfig(close_timeout=0.1))
+            async with phone:
+                call = phone.dial(f"sip:peer@127.0.0.1:{peer.port}")
+                peer.respond(await peer.expect("INVITE"), 200, sdp=sdp())
+                await call.answered()
+                began = time.monotonic()
+            assert time.monotonic() - began < 1.0
+            assert call.state is CallState.ENDED
+
+    run(test())
+
+
+def test_a_taken_port_is_named() -> None:
+    async def test() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            with pytest.raises(AddressInUse, match=f"port {port} on 127.0.0.1 is in use"):
+                await Softphone(bind=f"127.0.0.1:{port}").start()
+
+    run(test())
+
+
+def test_it_is_opened_once_and_before_use() -> None:
+    async def test() -> None:
+        phone = Softphone(bind="127.0.0.1:0")
+        with pytest.raises(PhoneClosed):
+            phone.dial("sip:bob@127.0.0.1")
+        with pytest.raises(PhoneClosed):
+            _ = phone.media
+        async with phone:
+            with pytest.raises(PhoneClosed):
+                await phone.start()
+        await Softphone(bind="127.0.0.1:0").aclose()
+
+    run(test())
+
+
+@pytest.mark.parametrize("target", ["bob", "sip:", "http://bob", "sip:bob@exa mple", ""])
+def test_a_uri_that_cannot_be_called_leaves_nothing_behind(target: str) -> None:
+    async def test() -> None:
+        async with Softphone(bind="127.0.0.1:0") as phone:
+            with pytest.raises(InvalidAddress):
+                phone.dial(target)
+            assert phone.calls == []
+            assert phone.media.list_sessions() == []
+
+    run(test())
+
+
+def test_a_shared_manager_stays_open() -> None:
+    async def test() -> None:
+        manager = MediaManager(ManagerConfig(rtp_port_range=PORTS))
+        manager.start()
+        try:
+            async with Softphone(bind="127.0.0.1:0", media=manager) as phone:
+                assert phone.media is manager
+            manager.create_offer()[0].close()
+        finally:
+            manager.stop()
+
+    run(test())
+
+
+def test_an_incoming_call_without_a_free_port_is_refused() -> None:
+    async def test() -> None:
+        async with pair(lambda event: None, bobs_ports=PortRange(24002, 24003)) as phones:
+            incoming = first(phones.bob, "incoming_call")
+            phones.alice.dial(phones.bobs_uri)
+            await incoming
+            error = first(phones.bob, "call_created")
+            with pytest.raises(CallFailed) as failed:
+                await phones.alice.call(phones.bobs_uri)
+            assert failed.value.status == 503
+            await error
+            with pytest.raises(PortsExhausted):
+                phones.bob.dial("sip:alice@127.0.0.1")
+
+    run(test())
+
+
+def test_listening_on_all_addresses_the_description_names_one() -> None:
+    async def test() -> None:
+        async with Softphone(bind="0.0.0.0:0", media=ManagerConfig(rtp_port_range=PORTS)) as everywhere:
+            answers = first(everywhere, "incoming_call")
+            async with Softphone(bind="127.0.0.1:0", media=ManagerConfig(rtp_port_range=PORTS)) as here:
+                call = here.dial(f"sip:x@127.0.0.1:{everywhere.address[1]}")
+                incoming = (await answers).call
+                await incoming.answer()
+                await call.answered()
+                assert call.session is not None
+                assert call.session.remote_address is not None
+                assert call.session.remote_address[0] == "127.0.0.1"
+                await call.hangup()
+                back = everywhere.dial(f"sip:x@127.0.0.1:{here.address[1]}")
+                assert back.session is not None
+                assert "c=IN IP4 127.0.0.1" in (back.session.local_sdp or "")
+                await back.hangup()
+
+    run(test())
+
+
+def test_options_says_what_we_can_do() -> None:
+    async def test() -> None:
+        async with ScriptedPeer() as peer, Softphone(bind="127.0.0.1:0") as phone:
+            request = (
+                "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\n"
+                f"Via: SIP/2.0/UDP 127.0.0.1:{peer.port};branch=z9hG4bKo\r\n"
+                "Max-Forwards: 70\r\nFrom: <sip:p@127.0.0.1>;tag=1\r\nTo: <sip:x@127.0.0.1>\r\nCall-ID: o\r\n"
+                "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+            )
+            peer.send(request.encode(), phone.address)
+            response = await peer.expect_status(200)
+            assert "INVITE" in (response.headers.get("Allow") or "")
+            assert b"m=audio 0 RTP/AVP 0 8 9" in response.body
+
+    run(test())
+
+
+def test_over_ipv6() -> None:
+    async def test() -> None:
+        try:
+            phone = Softphone(Account("sip:b@h"), Account("sip:c@h"), bind="[::1]:0")
+            async with phone, Softphone(bind="[::1]:0") as other:
+                assert other.accounts[0].uri.startswith("sip:anonymous@[::1]:")
+                incoming = first(other, "incoming_call")
+                call = phone.dial(f"sip:x@[::1]:{other.address[1]}", phone.accounts[1])
+                answered = (await incoming).call
+                assert answered.remote_uri == "sip:c@h"
+                await answered.answer()
+                await call.answered()
+        except AddressInUse as error:
+            pytest.skip(f"no IPv6 here: {error}")
+
+    run(test())
