@@ -148,6 +148,12 @@ class AudioPath:
             sockets.close()
         return False
 
+    def forget(self, session: "MediaSession") -> None:
+        """The session is over: nothing shall keep it in memory."""
+        with self._lock:
+            if session in self._users:
+                self._users.remove(session)
+
     def _set_rate(self, rate_hz: int) -> None:
         """Follow a codec with another rate; what was written at the old one would have the wrong pitch."""
         if rate_hz == self.queue.sample_rate_hz:

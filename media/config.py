@@ -126,15 +126,15 @@ class SessionConstraints:
 
     local_ip: str | None = None
     local_port: int | None = None
-    advertised_ip: str | None = None
     audio_enabled: bool = True
     audio_codecs: tuple[str, ...] | None = None
     audio_direction: MediaDirection = MediaDirection.SENDRECV
     audio_ptime: int | None = None
-    prefer_own_codecs: bool | None = None
     dtmf_enabled: bool = True
     dtmf_payload_type: int = 101
     video_enabled: bool = False
+    advertised_ip: str | None = None
+    prefer_own_codecs: bool | None = None
 
     def __post_init__(self) -> None:
         if self.local_ip is not None:

@@ -152,7 +152,7 @@ class PortsExhausted(PortError):
         self.high = high
         self.in_use = in_use
         super().__init__(
-            f"no free RTP port on {host} in {low}-{high}: {in_use} pairs are held by our own sessions, "
+            f"no free RTP port on {host} in {low}-{high}; pairs held by our own sessions: {in_use}, "
             "the rest by other programs. Close sessions or widen rtp_port_range."
         )
 

@@ -334,6 +334,7 @@ class MediaSession(SessionAudio):
                 return
             self._final = statistics
             waiting, self._waiting = self._waiting, []
+        self._path.forget(self)
         self._emit("session_closed", SessionClosed(self, statistics))
         for future in waiting:
             future.set_result(None)

@@ -49,7 +49,7 @@ def test_the_docstring_draws_the_whole_tree() -> None:
         (AddressInUse("127.0.0.1", 5060), ["5060", "127.0.0.1", "Choose another port"]),
         (BadAddress("nowhere"), ["'nowhere'", "127.0.0.1"]),
         (BadPortRange(5, 3, "it is empty"), ["5-3", "it is empty"]),
-        (PortsExhausted("127.0.0.1", 10000, 10003, 2), ["10000-10003", "2 pairs", "rtp_port_range"]),
+        (PortsExhausted("127.0.0.1", 10000, 10003, 2), ["10000-10003", "own sessions: 2", "rtp_port_range"]),
         (UnknownSession("abc"), ["'abc'", "list_sessions()"]),
         (UnknownCodec("SPEEX", ["PCMU"]), ["'SPEEX'", "PCMU"]),
     ],
