@@ -145,7 +145,7 @@ class UserAgent:
             return
         now = self._loop.time()
         if self.on_message is not None:
-            self.on_message(TracedMessage(now, "received", flow.local, flow.remote, data))
+            self._trace(TracedMessage(now, "received", flow.local, flow.remote, data))
         core.receive(flow, data, now)
         self._drain(core)
 
@@ -208,9 +208,16 @@ class UserAgent:
     def _send(self, effect: Send) -> None:
         if self.on_message is not None:
             flow = effect.flow
-            self.on_message(TracedMessage(self._loop.time(), "sent", flow.local, flow.remote, effect.data))
+            self._trace(TracedMessage(self._loop.time(), "sent", flow.local, flow.remote, effect.data))
         assert self._udp is not None
         self._udp.send(effect.flow, effect.data)
+
+    def _trace(self, message: TracedMessage) -> None:
+        assert self.on_message is not None
+        try:
+            self.on_message(message)
+        except Exception:
+            _log.exception("the message hook raised")
 
     def _set_timer(self, core: Core) -> None:
         """Have the loop wake us at the core's deadline.

@@ -138,6 +138,7 @@ class InviteUsage:
         Nothing happens when the call is over or ending already.
         """
         caller = self._as_caller("cancel")
+        _check_line(reason)
         check_before_answer(self.state)
         if self.state not in (UsageState.ENDING, UsageState.ENDED):
             self.core.act()
@@ -181,6 +182,7 @@ class InviteUsage:
         A caller not yet answered cancels. A callee that has answered must not send BYE before the ACK came
         (section 15): it is held until then. Nothing happens when the call is over or ending already.
         """
+        _check_line(reason)
         if self.state in (UsageState.ENDING, UsageState.ENDED):
             return
         if self.state in (UsageState.CALLING, UsageState.RINGING):
@@ -415,6 +417,11 @@ class InviteUsage:
         if self._server is None or not self._server.unanswered or self.state is UsageState.ENDED:
             raise LocalProtocolError("no offer is waiting for an answer")
         return self._server
+
+
+def _check_line(reason: str | None) -> None:
+    if reason is not None and ("\r" in reason or "\n" in reason):
+        raise LocalProtocolError(f"a Reason must be one line: {reason!r}")
 
 
 def _check_body(body: bytes) -> None:

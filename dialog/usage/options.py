@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Literal
 
 from dialog.address import NameAddr
@@ -15,13 +16,22 @@ from dialog.uri import SipUri
 if TYPE_CHECKING:
     from dialog.core import Core
 
+_log = logging.getLogger(__name__)
+
 
 def answer_options(
     config: UserAgentConfig, capabilities: tuple[tuple[str, str], ...], incoming: IncomingRequest
 ) -> None:
     """The 200 to an OPTIONS, in or out of a dialog: what an INVITE would find here (section 11.2)."""
     headers = [("Contact", incoming.contact), *capabilities, ("Accept", ", ".join(config.accept))]
-    body = b"" if config.options_body is None else config.options_body()
+    body = b""
+    if config.options_body is not None:
+        try:
+            body = config.options_body()
+        except Exception:  # the application's own code: the peer is answered all the same
+            _log.exception("options_body raised")
+            incoming.respond(500)
+            return
     if body:
         headers.append(("Content-Type", config.accept[0]))
     incoming.respond(200, None, headers, body)

@@ -65,6 +65,15 @@ def test_options_says_what_we_can(wire: Wire) -> None:
     assert (response.body, response.content_type) == (b"v=0 capabilities", "application/sdp")
 
 
+def test_options_is_answered_500_when_the_application_cannot_say(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    bob = wire.party(("192.0.2.2", 5060), UserAgentConfig(options_body=lambda: bytes(1 // 0)))
+    stranger = wire.stranger(("192.0.2.66", 5066), bob)
+    assert only(stranger.say(stranger.request("OPTIONS"))).status == 500
+    assert "options_body raised" in caplog.text
+
+
 def test_our_options_is_answered_or_not(pair: Pair) -> None:
     pair.alice.core.options(pair.bob.uri, from_="<sip:alice@example.com>")
     pair.run()
@@ -252,6 +261,23 @@ def test_headers_too_long_to_echo_are_not_echoed(stranger: Stranger) -> None:
     text = stranger.request("OPTIONS")
     text = text.replace(";rport", ";rport;x=" + "y" * (65_490 - len(text)), 1)
     assert stranger.say(text) == []
+
+
+@pytest.mark.parametrize(
+    ("accept", "taken"),
+    [
+        ("application/sdp", True),
+        ("text/plain, application/*;q=0.5", True),
+        ("*/*", True),
+        ("text/plain", False),
+    ],
+)
+def test_a_caller_that_takes_no_session_description_is_406(
+    pair: Pair, stranger: Stranger, accept: str, taken: bool
+) -> None:
+    stranger.say(stranger.request("INVITE", f"Accept: {accept}", body=SDP))
+    assert bool(pair.bob.of(IncomingCall)) is taken
+    assert stranger.statuses() == ([] if taken else [406])
 
 
 def test_keep_alives_are_no_messages(pair: Pair, stranger: Stranger) -> None:

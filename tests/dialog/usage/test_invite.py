@@ -277,6 +277,11 @@ MISUSES: list[tuple[str, Callable[[InviteUsage], None], str]] = [
     ("confirmed", lambda usage: usage.cancel(), r"bye\(\)"),
     ("confirmed", lambda usage: usage.reject_offer(), "no offer is waiting"),
     ("confirmed", lambda usage: usage.reinvite(b"x" * 70_000), "does not fit"),
+    ("confirmed", lambda usage: usage.bye("a\r\nb"), "one line"),
+    ("calling", lambda usage: usage.cancel("a\nb"), "one line"),
+    ("ringing", lambda usage: usage.reject(486, "a\nb"), "line end"),
+    ("ringing", lambda usage: usage.reject(486, headers=[("X", "a\nb")]), "line end"),
+    ("confirmed", lambda usage: usage.info("a\nb", b"x"), "line end"),
     ("over", lambda usage: usage.reinvite(b"v=0"), "the call is over"),
     ("rejected", lambda usage: usage.accept(b"v=0"), "the call is over"),
 ]
