@@ -536,6 +536,29 @@ async def test_old_hold_is_answered_and_nothing_sent(world: World) -> None:
     assert caller.statistics().media["audio"].packets_received == before
 
 
+@pytest.mark.parametrize("rtcp_mux", [False, True])
+def test_rtcp_on_its_own_port_or_muxed(rtcp_mux: bool) -> None:
+    """Both ends learn the round trip; muxed, the odd ports stay silent."""
+
+    async def main() -> None:
+        world = World(rtcp_mux=rtcp_mux)
+        caller, callee = world.pair()
+        caller.set_source(Tone())
+        callee.set_source(Tone())
+        odd = world.runtime.sockets["127.0.0.1", 10001]
+        await world.run(20)
+        for session in (caller, callee):
+            audio = session.statistics().media["audio"]
+            assert audio.rtt is not None
+            assert audio.remote_packet_loss_rate == 0.0
+            assert audio.mos is not None
+            assert audio.mos > 4
+        assert bool(odd.sent) != rtcp_mux
+        world.manager.stop()
+
+    asyncio.run(main())
+
+
 class Tone:
     """Gives blocks of a tone, `limit` of them or without end."""
 
