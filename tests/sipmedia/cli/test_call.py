@@ -9,19 +9,10 @@ import pytest
 
 from sipmedia import Account, IncomingCall, PhoneConfig, Softphone
 from sipmedia.cli.call import complete, default_bind, place_call
-from sipmedia.cli.conversation import Settings
 from sipmedia.cli.exits import Exit
 from sipmedia.cli.output import Output
-from tests.sipmedia.kit import ScriptedPeer, pair, run
+from tests.sipmedia.kit import ScriptedPeer, cli_settings, pair, run
 from tests.sipmedia.kit.scripted import sdp
-
-
-def settings(**changed: Any) -> Settings:
-    values: dict[str, Any] = {
-        "bind": "127.0.0.1:0", "rtp_ports": "24100-24200", "play": None, "record": None, "stereo": False,
-        "dtmf": "", "duration": 0.1, "codecs": (), "trace": None,
-    }  # fmt: skip
-    return Settings(**(values | changed))
 
 
 def lines(captured: str) -> list[dict[str, Any]]:
@@ -43,7 +34,7 @@ def lines(captured: str) -> list[dict[str, Any]]:
 def test_refusals(status: int, code: Exit, capsys: pytest.CaptureFixture[str]) -> None:
     async def test() -> None:
         async with pair(lambda event: event.call.reject(status)) as phones:
-            assert await place_call(phones.bobs_uri, settings(), Output(as_json=True)) is code
+            assert await place_call(phones.bobs_uri, cli_settings(), Output(as_json=True)) is code
 
     run(test())
     captured = capsys.readouterr()
@@ -59,7 +50,7 @@ def test_refusals(status: int, code: Exit, capsys: pytest.CaptureFixture[str]) -
 def test_nobody_answers_in_time() -> None:
     async def test() -> None:
         async with pair(lambda event: None, bob=PhoneConfig(ring_timeout=0.05)) as phones:
-            assert await place_call(phones.bobs_uri, settings(), Output(as_json=True)) is Exit.TIMEOUT
+            assert await place_call(phones.bobs_uri, cli_settings(), Output(as_json=True)) is Exit.TIMEOUT
 
     run(test())
 
@@ -67,7 +58,7 @@ def test_nobody_answers_in_time() -> None:
 def test_no_common_codec(capsys: pytest.CaptureFixture[str]) -> None:
     async def test() -> None:
         async with pair(lambda event: None, bobs_codecs=("PCMA",)) as phones:
-            wanted = settings(codecs=("PCMU",))
+            wanted = cli_settings(codecs=("PCMU",))
             code = await place_call(phones.bobs_uri, wanted, Output(as_json=True))
             assert code is Exit.NO_COMMON_CODEC
 
@@ -81,7 +72,7 @@ def test_answered_but_nothing_heard(capsys: pytest.CaptureFixture[str]) -> None:
     async def test() -> None:
         async with ScriptedPeer() as peer:
             calling = asyncio.ensure_future(
-                place_call(f"sip:x@127.0.0.1:{peer.port}", settings(), Output(as_json=True))
+                place_call(f"sip:x@127.0.0.1:{peer.port}", cli_settings(), Output(as_json=True))
             )
             peer.respond(await peer.expect("INVITE"), 200, sdp=sdp())
             peer.respond(await peer.expect("BYE"), 200)
@@ -95,7 +86,7 @@ def test_nothing_heard_is_no_fault_when_nothing_was_to_be_heard() -> None:
     async def test() -> None:
         async with ScriptedPeer() as peer:
             calling = asyncio.ensure_future(
-                place_call(f"sip:x@127.0.0.1:{peer.port}", settings(), Output(as_json=True))
+                place_call(f"sip:x@127.0.0.1:{peer.port}", cli_settings(), Output(as_json=True))
             )
             peer.respond(await peer.expect("INVITE"), 200, sdp=sdp() + "a=recvonly\r\n")
             peer.respond(await peer.expect("BYE"), 200)
@@ -122,7 +113,7 @@ def test_what_a_person_can_put_right(
     target: str, changed: dict[str, Any], code: Exit, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def test() -> None:
-        assert await place_call(target, settings(**changed), Output(as_json=True)) is code
+        assert await place_call(target, cli_settings(**changed), Output(as_json=True)) is code
 
     run(test())
     captured = capsys.readouterr()
@@ -134,7 +125,7 @@ def test_a_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     async def test() -> None:
         async with ScriptedPeer() as peer:
             code = await place_call(
-                "sip:x@127.0.0.1", settings(bind=f"127.0.0.1:{peer.port}"), Output(as_json=True)
+                "sip:x@127.0.0.1", cli_settings(bind=f"127.0.0.1:{peer.port}"), Output(as_json=True)
             )
             assert code is Exit.ADDRESS
             assert str(peer.port) in capsys.readouterr().err
@@ -152,7 +143,7 @@ def test_for_people_it_shows_progress_and_the_ladder(
 
     async def test() -> None:
         async with pair(answer) as phones:
-            wanted = settings(duration=None, trace=tmp_path / "call.txt", record=tmp_path / "call.wav")
+            wanted = cli_settings(duration=None, trace=tmp_path / "call.txt", record=tmp_path / "call.wav")
             assert await place_call(phones.bobs_uri, wanted, Output()) is Exit.TALKED
 
     run(test())
@@ -189,7 +180,7 @@ def test_the_caller_is_named() -> None:
                 event.call.reject()
 
             bob.on("incoming_call", on_call)
-            await place_call(f"sip:b@127.0.0.1:{bob.address[1]}", settings(), Output(as_json=True))
+            await place_call(f"sip:b@127.0.0.1:{bob.address[1]}", cli_settings(), Output(as_json=True))
             assert names == ["caller"]
 
     run(test())
