@@ -54,7 +54,7 @@ class UserAgent:
         self.config = config
         self.on_message = on_message
         self._on_event = on_event
-        self._random = random or random_module.SystemRandom()
+        self._random = random
         self._core: Core | None = None
         self._udp: UdpTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -66,8 +66,11 @@ class UserAgent:
     async def start(self) -> None:
         """Bind the socket. AddressInUse or BadAddress say what to change."""
         self._loop = asyncio.get_running_loop()
+        # The loop of a simulation brings its chance along, so that the same seed makes the same call.
+        loop_random: random_module.Random | None = getattr(self._loop, "random", None)
+        chance = self._random or loop_random or random_module.SystemRandom()
         self._udp = await UdpTransport.bind(self.config.bind, self._on_datagram, self._on_lost)
-        self._core = Core(self.config, self._random, self._loop.time, self._wake)
+        self._core = Core(self.config, chance, self._loop.time, self._wake)
 
     @property
     def local_address(self) -> HostPort:

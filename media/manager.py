@@ -33,7 +33,7 @@ from media.events import (
 )
 from media.plan import StreamPlan
 from media.ports import PortAllocator, RtpSockets
-from media.runtime import RealRuntime, Runtime
+from media.runtime import Runtime, current_runtime
 from media.sdp.description import SessionDescription
 from media.sdp.negotiation import Negotiation, SignalingState
 from media.session import Handler, MediaSession, Sdp, as_description
@@ -51,13 +51,13 @@ class MediaManager:
     """Sessions, ports and statistics of one process (or one address of it).
 
     `start()` it, or use it in a `with` statement; inside an event loop its handlers run there.
-    `runtime` replaces clock, sockets and thread (a simulation). Raises `UnknownCodec` for a default codec
-    that is not there.
+    `runtime` replaces clock, sockets and thread; inside a simulation its own is found. Raises
+    `UnknownCodec` for a default codec that is not there.
     """
 
     def __init__(self, config: ManagerConfig | None = None, runtime: Runtime | None = None) -> None:
         self.config = config or ManagerConfig()
-        self.runtime: Runtime = runtime or RealRuntime()
+        self.runtime: Runtime = runtime or current_runtime()
         self.default_wishes = Wishes.of(self.config)
         self.ports = PortAllocator(self.runtime, self.config.rtp_port_range)
         self.dispatcher = Dispatcher(self.runtime.monotonic)

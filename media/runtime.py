@@ -5,6 +5,7 @@ sockets and a thread. A simulation supplies its own: its `start_ticker` calls `d
 its virtual loop at the deadlines `step` returns, and its sockets hold what its network delivered.
 """
 
+import asyncio
 import logging
 import random
 import threading
@@ -104,6 +105,20 @@ class Runtime(Protocol):
     def run_file_work(self, function: Callable[[], object]) -> None:
         """Run `function` where it may wait for a disk, in order with what was handed in before."""
         ...
+
+
+def current_runtime() -> Runtime:
+    """The runtime of a manager that was given none.
+
+    Inside a simulation it is the one that the running event loop brings along, as `loop.media_runtime`;
+    everywhere else a `RealRuntime`.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return RealRuntime()
+    runtime: Runtime | None = getattr(loop, "media_runtime", None)
+    return RealRuntime() if runtime is None else runtime
 
 
 class RealRuntime:

@@ -112,6 +112,11 @@ class UdpTransport(asyncio.DatagramProtocol):
         host, port = self._local
         if host not in _WILDCARDS:
             return self._local
+        if self._transport is not None:
+            source_for = self._transport.get_extra_info("source_for")
+            if source_for is not None:  # a simulated network knows its routes; there are no sockets to ask
+                simulated: HostPort = source_for(remote)
+                return simulated
         family = socket.AF_INET6 if ":" in remote[0] else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             try:

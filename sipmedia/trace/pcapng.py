@@ -30,12 +30,16 @@ _FLAGS_INBOUND = struct.pack("<HHIHH", _EPB_FLAGS, 4, _INBOUND, 0, 0)
 class PcapngWriter:
     """Writes one section to an open binary file.
 
-    Times are seconds since 1970; the file keeps nanoseconds. Interfaces may be added at any time before
+    Times are seconds after `started_at` (itself whole seconds since 1970), so that a double keeps the
+    nanoseconds that the file does. Interfaces may be added at any time before
     their first packet. `comment` stands in the head of the section (what run this was, its seed).
     """
 
-    def __init__(self, file: BinaryIO, comment: str = "", application: str = "sipmedia") -> None:
+    def __init__(
+        self, file: BinaryIO, *, started_at: int = 0, comment: str = "", application: str = "sipmedia"
+    ) -> None:
         self._file = file
+        self._started_ns = started_at * 1_000_000_000
         self._interfaces: dict[str, int] = {}
         self._packed: dict[str, bytes] = {}
         body = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)
@@ -68,7 +72,7 @@ class PcapngWriter:
             number = self.interface(interface)
         packet = self._ip(source, destination, data)
         size = len(packet)
-        nanoseconds = round(time * 1e9)
+        nanoseconds = self._started_ns + round(time * 1e9)
         if inbound and not comment:
             options = _FLAGS_INBOUND
         else:
