@@ -36,6 +36,30 @@ class Listener(Protocol):
 class Inbound:
     """Checks whom packets come from, counts them, and plays them while somebody listens."""
 
+    __slots__ = (
+        "_block_ms",
+        "_clocks",
+        "_event_open",
+        "_event_type",
+        "_events",
+        "_listener",
+        "_receives",
+        "_sinks",
+        "bytes",
+        "digits",
+        "elapsed_ms",
+        "foreign",
+        "garbage",
+        "last_arrival",
+        "past_duplicates",
+        "past_lost",
+        "past_received",
+        "past_reordered",
+        "playout",
+        "receiver",
+        "source",
+    )
+
     def __init__(self, listener: Listener, buffer: JitterBuffer) -> None:
         self.source = Source()
         self.receiver: Receiver | None = None
@@ -55,6 +79,7 @@ class Inbound:
         self._clocks: dict[int, int] = {}
         self._event_type: int | None = None
         self._events = TelephoneEventReceiver()
+        self._event_open = False
         self.playout = Playout({}, 20, buffer)
 
     def configure(self, plan: StreamPlan | None, block_ms: int) -> None:
@@ -117,8 +142,9 @@ class Inbound:
         playout = self.playout
         elapsed_ms = self.elapsed_ms
         self.elapsed_ms = elapsed_ms + self._block_ms
-        if self._events.open:
+        if self._event_open:
             self._report(self._events.expire(now))
+            self._event_open = self._events.open
         if not self._sinks:
             return
         samples = playout.pull(now)
@@ -179,6 +205,7 @@ class Inbound:
             self.garbage += 1
             return
         self._report(digits)
+        self._event_open = self._events.open
 
     def _report(self, digits: tuple[DtmfDigit, ...]) -> None:
         for digit in digits:

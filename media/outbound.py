@@ -34,6 +34,37 @@ class Outbound:
     not asked for (on hold, or while digits are sent) stays where it is.
     """
 
+    __slots__ = (
+        "_block",
+        "_block_ms",
+        "_clock",
+        "_codec",
+        "_complained",
+        "_digits_before",
+        "_encoder",
+        "_event_clock",
+        "_event_type",
+        "_events",
+        "_have",
+        "_listener",
+        "_packet_samples",
+        "_parts",
+        "_payload_type",
+        "_rate",
+        "_raw",
+        "_send",
+        "_sends",
+        "_source",
+        "_special",
+        "_taps",
+        "_units",
+        "destination",
+        "elapsed_ms",
+        "last_sent",
+        "raw_dropped",
+        "sender",
+    )
+
     def __init__(self, listener: Listener, random: Random, send: Callable[[bytes, Address], object]) -> None:
         self.sender = Sender(random)
         self.destination: Address | None = None
@@ -47,6 +78,7 @@ class Outbound:
         self._source: AudioSource | None = None
         self._taps: tuple[AudioSink, ...] = ()
         self._raw: deque[bytes] = deque()
+        self._special = False  # raw payloads or telephone-events wait for their slots
         self._events: TelephoneEventSender | None = None
         self._event_clock = 0
         self._event_type: int | None = None
@@ -111,6 +143,7 @@ class Outbound:
         """Queue telephone-events."""
         if self._events is not None:
             self._events.send(digits, duration_ms)
+            self._special = True
 
     def send_raw(self, payload: bytes) -> None:
         """Queue a payload for a slot of its own; the oldest is dropped when 30 s are waiting."""
@@ -118,6 +151,7 @@ class Outbound:
             self._raw.popleft()
             self.raw_dropped += 1
         self._raw.append(payload)
+        self._special = True
 
     def send(self, now: float) -> None:
         """One tick: send what is due, and let the media clock go on."""
@@ -125,7 +159,7 @@ class Outbound:
         destination = self.destination
         if not self._sends or destination is None:
             sender.pause()
-        elif self._raw or (self._events is not None and self._events.busy):
+        elif self._special:
             self._send_special(destination, now)
         elif self._source is not None and (encoder := self._encoder) is not None:
             try:
@@ -178,6 +212,7 @@ class Outbound:
         elif events is not None:  # telephone-events were negotiated away
             events.clear()
             events.poll(sender.timestamp, self._units)
+        self._special = bool(self._raw) or (events is not None and events.busy)
 
     def _collect(self, samples: Samples | None, encoder: Encoder, destination: Address) -> None:
         """Packets of another length than a block; None ends the spurt, filled up with silence."""

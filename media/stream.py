@@ -39,6 +39,28 @@ _REPORTED_FAILURES = 10
 class Stream:
     """The engine's side of one m-line. `handle` is what its events name as their stream."""
 
+    __slots__ = (
+        "_emit",
+        "_opened_at",
+        "_rtcp_address",
+        "_rtcp_due",
+        "_rtcp_foreign",
+        "_rtcp_garbage",
+        "_send_rtcp",
+        "_send_rtp",
+        "block_ms",
+        "buffer",
+        "closed",
+        "failures",
+        "handle",
+        "inbound",
+        "outbound",
+        "plan",
+        "play",
+        "receive_rtp",
+        "reporter",
+    )
+
     def __init__(
         self,
         handle: object,
@@ -64,6 +86,7 @@ class Stream:
         self._send_rtcp = send_rtcp
         self._emit = emit
         self._opened_at = now
+        self._rtcp_due = self.reporter.interval.deadline
         self._rtcp_address: Address | None = None
         self._rtcp_foreign = 0
         self._rtcp_garbage = 0
@@ -94,7 +117,7 @@ class Stream:
     def send(self, now: float) -> None:
         """One tick's sending, RTCP included."""
         self.outbound.send(now)
-        if now >= self.reporter.interval.deadline:
+        if now >= self._rtcp_due:
             self._report(now)
 
     def skip(self, blocks: int) -> None:
@@ -235,6 +258,7 @@ class Stream:
                 now, self.inbound.receiver, self.plan.cname, self.outbound.sender.timestamp
             )
             self._rtcp_sender()(data, destination)
+        self._rtcp_due = self.reporter.interval.deadline
 
     def _rtcp_sender(self) -> Send:
         return self._send_rtp if self.plan is not None and self.plan.rtcp_mux else self._send_rtcp

@@ -51,6 +51,36 @@ Entry = tuple[int, bytes, float]
 class JitterBuffer:
     """The packets of one source between arrival and their turn."""
 
+    __slots__ = (
+        "_ample_s",
+        "_cursor",
+        "_delay_ms",
+        "_dry",
+        "_dry_limit",
+        "_frame",
+        "_frame_ms",
+        "_last_played",
+        "_last_timestamp",
+        "_least_slack",
+        "_limit",
+        "_max_delay_ms",
+        "_most_slack",
+        "_newest",
+        "_packets",
+        "_start",
+        "_state",
+        "_strict",
+        "_target_ms",
+        "_units_per_ms",
+        "concealed",
+        "grown",
+        "late",
+        "overflow",
+        "skipped",
+        "spurts",
+        "window_end",
+    )
+
     def __init__(
         self,
         clock_rate_hz: int,
@@ -76,6 +106,8 @@ class JitterBuffer:
         self._max_delay_ms = max_delay_ms
         self._strict = strict
         self._packets: dict[int, Entry] = {}
+        self.window_end = 0.0
+        """When to ask for `surplus` again."""
         self.reset(clock_rate_hz, frame_ms)
 
     def reset(self, clock_rate_hz: int, frame_ms: int) -> None:
@@ -90,7 +122,7 @@ class JitterBuffer:
         self._packets.clear()
         self._state = _IDLE
         self._cursor = self._newest = self._last_timestamp = self._last_played = 0
-        self._start = self._window_end = self._least_slack = self._most_slack = 0.0
+        self._start = self.window_end = self._least_slack = self._most_slack = 0.0
         self._dry = 0
 
     @property
@@ -154,9 +186,7 @@ class JitterBuffer:
         self._cursor += units
 
     def surplus(self, now: float) -> bool:
-        """Whether a frame is to be left out now. Ask once a tick: a yes is counted."""
-        if now < self._window_end:
-            return False
+        """Whether to leave out a frame now: ask at the first tick from `window_end`; a yes is counted."""
         playing = self._state is _PLAYING
         ample = playing and self._least_slack >= self._ample_s
         if ample:
@@ -167,7 +197,7 @@ class JitterBuffer:
         far_off = ample and self._least_slack >= self._ample_s + self._frame_ms / 1000
         self._begin_window(now)
         if far_off:  # after a burst of delay; with more of it to take back, look again sooner
-            self._window_end = now + _SHORT_WINDOW_S
+            self.window_end = now + _SHORT_WINDOW_S
         return ample
 
     def _begin(self, timestamp: int, arrival: float) -> None:
@@ -182,7 +212,7 @@ class JitterBuffer:
         self._dry = 0
 
     def _begin_window(self, now: float) -> None:
-        self._window_end = now + _WINDOW_S
+        self.window_end = now + _WINDOW_S
         self._least_slack, self._most_slack = _WINDOW_S, 0.0
 
     def _take_late(self, timestamp: int, behind: int) -> bool:

@@ -18,6 +18,24 @@ from media.frame import Samples
 class Playout:
     """Plays one source at the rate of the codec that it uses at present."""
 
+    __slots__ = (
+        "_block_ms",
+        "_block_units",
+        "_clock_rate_hz",
+        "_codecs",
+        "_concealer",
+        "_decoders",
+        "_idle",
+        "_payload_type",
+        "_playing_type",
+        "_rest",
+        "block",
+        "buffer",
+        "codec",
+        "sample_rate_hz",
+        "undecodable",
+    )
+
     def __init__(self, codecs: Mapping[int, Codec], block_ms: int, buffer: JitterBuffer) -> None:
         self.buffer = buffer
         self.sample_rate_hz = 0
@@ -65,7 +83,7 @@ class Playout:
     def pull(self, now: float) -> Samples | None:
         """The block of this tick, or None while there is nothing to play."""
         buffer = self.buffer
-        if buffer.surplus(now):
+        if now >= buffer.window_end and buffer.surplus(now):
             self._next_block(now)
         if self._rest is None:  # the usual case: one packet is one block
             got = buffer.get(now)

@@ -16,6 +16,18 @@ class Interval:
     `deadline` has come.
     """
 
+    __slots__ = (
+        "_average_size",
+        "_bandwidth",
+        "_initial",
+        "_last",
+        "_members",
+        "_random",
+        "_senders",
+        "_we_sent",
+        "deadline",
+    )
+
     def __init__(self, random: Random, now: float, *, bandwidth: float = 400.0) -> None:
         self._random = random
         self._bandwidth = bandwidth

@@ -24,6 +24,21 @@ _NTP_EPOCH = 2_208_988_800
 class Reporter:
     """Makes and reads reports. `wall_offset` is wall less monotonic time, for NTP timestamps."""
 
+    __slots__ = (
+        "_last_sr",
+        "_last_sr_at",
+        "_sender",
+        "_sent_before",
+        "_sent_before_that",
+        "_wall_offset",
+        "interval",
+        "packets_received",
+        "packets_sent",
+        "remote_block",
+        "remote_block_at",
+        "rtt_s",
+    )
+
     def __init__(self, sender: Sender, random: Random, now: float, wall_offset: float) -> None:
         self.interval = Interval(random, now)
         self.rtt_s: float | None = None

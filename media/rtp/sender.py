@@ -4,6 +4,8 @@ from random import Random
 
 from media.rtp.packet import HEADER
 
+_pack = HEADER.pack
+
 
 class Sender:
     """Numbers the packets of one stream.
@@ -36,18 +38,17 @@ class Sender:
         if not self._talking:
             self._talking = True
             payload_type |= 0x80
-        return self._build(payload_type, payload, (self.timestamp - behind) & 0xFFFFFFFF)
-
-    def event_packet(self, payload_type: int, payload: bytes, timestamp: int, marker: bool) -> bytes:
-        """The next packet with a timestamp of its own (all packets of a telephone-event share one)."""
-        self._talking = False
-        return self._build(payload_type | 0x80 if marker else payload_type, payload, timestamp)
-
-    def _build(self, second_byte: int, payload: bytes, timestamp: int) -> bytes:
         # Packing 12 bytes and joining them to the payload is quicker than filling a buffer in place,
         # whose slice must be made all the same (0.15 against 0.22 us).
         number = self.sequence_number
         self.sequence_number = (number + 1) & 0xFFFF
         self.packets += 1
         self.bytes += len(payload)
-        return HEADER.pack(0x80, second_byte, number, timestamp, self.ssrc) + payload
+        return _pack(0x80, payload_type, number, (self.timestamp - behind) & 0xFFFFFFFF, self.ssrc) + payload
+
+    def event_packet(self, payload_type: int, payload: bytes, timestamp: int, marker: bool) -> bytes:
+        """The next packet with a timestamp of its own (all packets of a telephone-event share one)."""
+        self._talking = not marker  # `packet` sets the marker where no spurt is under way
+        packet = self.packet(payload_type, payload, self.timestamp - timestamp)
+        self._talking = False
+        return packet
