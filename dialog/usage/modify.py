@@ -63,6 +63,8 @@ class ModifyClient:
 
     def abandon(self) -> None:
         """The call ends: no retry, no events; a 2xx that still comes is acknowledged."""
+        if self.done:
+            return
         self.done = True
         if self._retry is not None:
             self._retry.cancel()
@@ -70,8 +72,13 @@ class ModifyClient:
         if self.awaits_answer:
             self.awaits_answer = False
             self._acknowledge()
-        elif self._outgoing is not None and self._outgoing.transaction is None:
-            self._outgoing.abandoned = True
+        elif self._outgoing is not None:
+            transaction = self._outgoing.transaction
+            if transaction is None:
+                self._outgoing.abandoned = True
+            else:
+                # After a 1xx no timer of the transaction's own would ever end it.
+                self._core.queue.start_cleanup(self._core.config.timers.patience, transaction.give_up)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """A response to our re-INVITE."""

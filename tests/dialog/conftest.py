@@ -11,7 +11,7 @@ import pytest
 
 from dialog.config import UserAgentConfig
 from dialog.core import Core
-from dialog.events import Event, IncomingCall
+from dialog.events import Event, IncomingCall, UsageEvent
 from dialog.flow import Flow, HostPort, Open, Send
 from dialog.message import Request, Response
 from dialog.parser import parse_datagram
@@ -154,6 +154,7 @@ class Wire:
         self.now = 1000.0
         self.random = Random(seed)
         self.loss = self.duplication = self.reordering = 0.0
+        self.garble: Callable[[bytes], bytes] = lambda data: data
         self.drop: Drop = lambda message, sender: False
         self.names: dict[str, tuple[HostPort, ...]] = {}
         self.parties: dict[HostPort, Party] = {}
@@ -179,7 +180,7 @@ class Wire:
         copies = 2 if self.random.random() < self.duplication else 1
         for _ in range(copies):
             late = self.random.random() * 0.3 if self.random.random() < self.reordering else 0.0
-            self.inject(flow.local, flow.remote, data, self.delay + late)
+            self.inject(flow.local, flow.remote, self.garble(data), self.delay + late)
 
     def inject(self, source: HostPort, destination: HostPort, data: bytes, delay: float = 0.0) -> None:
         """Let a datagram arrive, as from anywhere."""
@@ -251,6 +252,11 @@ class Pair:
     def run(self, seconds: float = 0.15) -> None:
         """Let time pass."""
         self.wire.run(seconds)
+
+    def calls(self) -> list[InviteUsage]:
+        """Every call that either side was told of, in a fixed order."""
+        usages = {e.usage for p in (self.alice, self.bob) for e in p.events if isinstance(e, UsageEvent)}
+        return sorted(usages, key=lambda usage: (usage.call_id, usage.role.name))
 
     def nothing_left(self) -> bool:
         """After a long silence neither side remembers anything."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from dialog.errors import LocalProtocolError
 from dialog.events import (
     CallConfirmed,
     CallEnded,
+    CallFailed,
     Event,
     IncomingCall,
     ModifyAccepted,
@@ -150,3 +152,53 @@ def test_many_calls_at_once_on_a_bad_wire(pair: Pair) -> None:
     assert pair.nothing_left()
     ends_once(pair.alice)
     assert len(pair.bob.of(IncomingCall)) == 50
+
+
+ACTIONS: tuple[Callable[[InviteUsage], None], ...] = (
+    lambda usage: usage.ring(),
+    lambda usage: usage.progress(b"v=0 early"),
+    lambda usage: usage.accept(b"v=0 answer"),
+    lambda usage: usage.reject(486),
+    lambda usage: usage.reinvite(b"v=0 changed"),
+    lambda usage: usage.reinvite(None),
+    lambda usage: usage.answer_offer(b"v=0 answered"),
+    lambda usage: usage.answer_offer(b"v=0 answered"),
+    lambda usage: usage.reject_offer(),
+    lambda usage: usage.info("text/plain", b"hello"),
+    lambda usage: usage.bye(),
+    lambda usage: usage.cancel(),
+)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_whatever_the_applications_do(pair: Pair, seed: int) -> None:
+    """Any action at any time over a bad wire that also garbles: never a surprise, and it all ends."""
+    wire = bad_wire(pair, seed)
+    random = wire.random
+    wire.loss = 0.1
+    pair.alice.on_event = pair.bob.on_event = lambda event: None
+
+    def garble(data: bytes) -> bytes:
+        if random.random() > 0.05:
+            return data
+        cut = random.randrange(len(data))
+        return data[:cut] + random.randbytes(random.randrange(4)) + data[cut + random.randrange(4) :]
+
+    wire.garble = garble
+    for _ in range(40):
+        if random.random() < 0.1 or not pair.calls():
+            pair.invite(random.choice([None, b"v=0 offer"]))
+        for usage in pair.calls():
+            if random.random() < 0.5:
+                quietly(partial(random.choice(ACTIONS), usage))
+        wire.run(random.random())
+    wire.garble = lambda data: data
+    wire.loss = 0
+    for _ in range(3):
+        wire.run(70)
+        for usage in pair.calls():
+            quietly(usage.bye)
+            quietly(usage.reject)
+    assert pair.nothing_left()
+    ends = [event for event in pair.alice.events if isinstance(event, CallEnded | CallFailed)]
+    assert len(ends) == len({event.usage for event in ends})
