@@ -204,7 +204,7 @@ class MediaSession(SessionAudio):
         with self._lock:
             self._check_open()
             local = self._local_audio(self._wishes.changed(constraints))
-            self._negotiation.fork().create_answer(local)
+            self._negotiation.check_answer(local)
 
     def create_answer(self, constraints: SessionConstraints | None = None) -> str:
         """Our answer to the peer's offer; media flows by it from now on.

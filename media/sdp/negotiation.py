@@ -201,6 +201,13 @@ class Negotiation:
         """Raise `InvalidState` if there is no offer to answer."""
         self._next(_Input.LOCAL_ANSWER)
 
+    def check_answer(self, local: LocalAudio) -> None:
+        """Raise what `create_answer` would; nothing changes, and no description is written."""
+        self.check_answer_possible()
+        assert self._remote_offer is not None
+        if local.enabled:
+            self._choose(self._remote_offer, local)
+
     def create_answer(self, local: LocalAudio) -> SessionDescription:
         """Our answer to their offer; the result is in `audio`.
 
