@@ -11,7 +11,6 @@ import asyncio
 import concurrent.futures
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from media.audio_path import AudioPath
@@ -29,8 +28,9 @@ from media.events import (
 )
 from media.frame import AudioFrame
 from media.plan import Address, MediaDirection, StreamPlan
+from media.planning import agreed_plan, offering_plan
 from media.sdp.description import SessionDescription
-from media.sdp.matching import AudioAgreement, LocalAudio
+from media.sdp.matching import LocalAudio
 from media.sdp.negotiation import Negotiation, SignalingState
 from media.session_audio import SessionAudio
 from media.statistics import NetworkStats, SessionStatistics, StreamInfo, media_stats
@@ -180,7 +180,7 @@ class MediaSession(SessionAudio):
             local = self._local_audio(wishes)
             description = self._negotiation.create_offer(local)
             self._pending = wishes
-            self._apply(self._plan_while_offering(local))
+            self._apply_offer(local)
         if not first:
             self._emit("session_updated", SessionUpdated(self, "offered"))
         return str(description)
@@ -368,46 +368,19 @@ class MediaSession(SessionAudio):
         self._path.apply(self, plan, self._manager.open_stream)
 
     def _apply_agreement(self) -> None:
+        """Go by what is agreed; formats agreed earlier may still arrive for a while and stay known."""
         audio = self._negotiation.audio
-        self._apply(self._plan(audio) if audio is not None else None)
+        if audio is None:
+            self._apply(None)
+            return
+        known = self._path.plan.receive_codecs if self._path.plan is not None else {}
+        self._apply(agreed_plan(audio, known, self._manager.cname))
 
-    def _plan(self, audio: AudioAgreement) -> StreamPlan:
-        """The stream as agreed; formats agreed earlier may still arrive for a while and stay known."""
-        before = self._path.plan.receive_codecs if self._path.plan is not None else {}
-        return StreamPlan(
-            send_codec=audio.send_codec,
-            send_payload_type=audio.send_payload_type,
-            receive_codecs={**before, **audio.receive_codecs},
-            telephone_event_send=audio.telephone_event_send,
-            telephone_event_receive=audio.telephone_event_receive,
-            direction=audio.direction,
-            ptime_ms=audio.ptime_ms,
-            remote_rtp=audio.remote_rtp,
-            remote_rtcp=audio.remote_rtcp,
-            cname=self._manager.cname,
-            rtcp_mux=audio.rtcp_mux,
-        )
-
-    def _plan_while_offering(self, local: LocalAudio) -> StreamPlan:
-        """Before the answer: as agreed so far, and ready for all we offer (RFC 3264 section 5.1)."""
-        by_key = {(c.name, c.clock_rate_hz, c.channels): c for c in local.codecs}
-        offered = {
-            number: by_key[entry.encoding, entry.clock_rate_hz, entry.channels]
-            for number, entry in self._negotiation.offered_codecs.items()
-        }
+    def _apply_offer(self, local: LocalAudio) -> None:
+        """Be ready for what we just offered."""
         current = self._path.plan if self._negotiation.audio is not None else None
-        if current is not None:
-            return replace(current, receive_codecs={**offered, **current.receive_codecs})
-        receives = local.enabled and local.direction.receives
-        return StreamPlan(
-            send_codec=None,
-            send_payload_type=0,
-            receive_codecs=offered,
-            telephone_event_receive=self._negotiation.offered_events,
-            direction=MediaDirection.RECVONLY if receives else MediaDirection.INACTIVE,
-            ptime_ms=local.ptime_ms,
-            cname=self._manager.cname,
-        )
+        offered, events = self._negotiation.offered_codecs, self._negotiation.offered_events
+        self._apply(offering_plan(local, offered, events, current, self._manager.cname))
 
 
 class _FramePost:
