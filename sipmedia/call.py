@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from dialog import events as sip
 from dialog.status import reason_phrase
@@ -17,6 +18,7 @@ from media import (
     MediaError,
 )
 from sipmedia.config import PhoneConfig
+from sipmedia.emitter import Tasks
 from sipmedia.errors import CallEnded, CallFailed, InvalidCallState, ModificationFailed
 from sipmedia.events import (
     Answered,
@@ -51,7 +53,7 @@ class Call(Parties, CallSound):
         trace: CallTrace,
         *,
         incoming: bool,
-        tasks: set[asyncio.Task[None]],
+        tasks: Tasks,
         on_over: Callable[[Call], None],
     ) -> None:
         super().__init__(media, Milestones(self, trace), tasks, self._announce_end)
@@ -73,6 +75,7 @@ class Call(Parties, CallSound):
         self._timer: asyncio.TimerHandle | None = None
         self._media_error: MediaError | None = None
         self._answering = False
+        self._rung = False
         self._previewed = False
         self._answered_at: float | None = None
         self._ended_at: float | None = None
@@ -108,7 +111,7 @@ class Call(Parties, CallSound):
         Cancelling the wait for an outgoing call cancels the call. :raises CallFailed: when it never is.
         """
         try:
-            await asyncio.wait([self._up])  # unlike awaiting it, this does not cancel it with us
+            await _done(self._up)
         except asyncio.CancelledError:
             if not self.incoming and not self._up.done():
                 self._hang_up("local")
@@ -117,12 +120,13 @@ class Call(Parties, CallSound):
 
     async def ended(self) -> Ended:
         """Wait until the call is over; gives what the ``ended`` event says. Cancelling changes nothing."""
-        await asyncio.wait([self._ended])
+        await _done(self._ended)
         return self._ended.result()
 
     def ring(self) -> None:
         """Tell the caller that it rings (180); the phone does so itself unless configured otherwise."""
         self._need_unanswered("ring")
+        self._rung = True
         self.usage.ring()
         self.emit("ringing", Ringing(self))
 
@@ -132,6 +136,7 @@ class Call(Parties, CallSound):
         :raises InvalidCallState: also when the caller made no offer. May raise :class:`media.MediaError`.
         """
         self._need_unanswered("send early media")
+        self._rung = True  # a 180 after the 183 would tell the caller to stop listening to us
         if self._media.session is None:
             raise InvalidCallState("the caller made no offer, so no early media can be sent: answer instead")
         self.usage.progress(self._media.answer())
@@ -154,7 +159,7 @@ class Call(Parties, CallSound):
             self.usage.accept(body)
             if not late_offer:
                 self._set_up()
-        await asyncio.wait([self._up])
+        await _done(self._up)
         self._up.result()
 
     def reject(self, status: int = 603, reason: str | None = None) -> None:
@@ -198,8 +203,13 @@ class Call(Parties, CallSound):
 
     def refuse(self, status: int) -> None:
         """Reject for a reason of the phone's own; nothing happens when it is too late for that."""
-        if self.incoming and self.state is CallState.RINGING and not self._answering:
+        if self._undecided:
             self._reject(status, None)
+
+    def ring_unless_taken(self) -> None:
+        """Ring, if the application has not answered, refused or rung already."""
+        if self._undecided and not self._rung:
+            self.ring()
 
     def close(self) -> None:
         """Begin to end the call because the phone closes."""
@@ -213,8 +223,8 @@ class Call(Parties, CallSound):
 
     async def over(self) -> None:
         """Wait until nothing is left to be done for this call."""
-        await asyncio.wait([self._goodbye])
-        await asyncio.wait([self._ended])
+        await _done(self._goodbye)
+        await _done(self._ended)
 
     # --- what the INVITE usage reports ---
 
@@ -393,14 +403,18 @@ class Call(Parties, CallSound):
         if self._timer is not None:
             self._timer.cancel()
 
+    @property
+    def _undecided(self) -> bool:
+        return self.incoming and self.state is CallState.RINGING and not self._answering
+
     def _need_unanswered(self, verb: str) -> None:
-        if not self.incoming or self._answering or self.state is not CallState.RINGING:
+        if not self._undecided:
             kind = "an incoming" if self.incoming else "an outgoing"
             raise InvalidCallState(f"cannot {verb} {kind} call that is {self.state.value}")
 
     async def _confirmed_usage(self, doing: str) -> InviteUsage:
         self._need_up(doing)
-        await asyncio.wait([self._confirmed])
+        await _done(self._confirmed)
         self._need_up(doing)
         return self.usage
 
@@ -409,6 +423,12 @@ class Call(Parties, CallSound):
             raise CallEnded(f"the call is over: cannot {doing}")
         if self.state is not CallState.ANSWERED:
             raise InvalidCallState(f"the call is not answered yet: cannot {doing}")
+
+
+async def _done(future: asyncio.Future[Any]) -> None:
+    """Wait for it; unlike awaiting it, this neither cancels it with us nor raises what it holds."""
+    if not future.done():
+        await asyncio.wait([future])
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

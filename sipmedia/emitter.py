@@ -19,13 +19,17 @@ from sipmedia.events import ErrorOccurred
 _log = logging.getLogger("sipmedia")
 
 
+Tasks = dict[asyncio.Task[None], None]
+"""A set that keeps its order: what is cancelled together is cancelled in the order it began."""
+
+
 class Emitter(EventEmitter):
     """What phones and calls are: ``on``, ``once``, ``remove_listener``, and handlers that may fail."""
 
-    def __init__(self, tasks: set[asyncio.Task[None]] | None = None) -> None:
+    def __init__(self, tasks: Tasks | None = None) -> None:
         """``tasks``: where running handlers are kept, if their owner is another emitter."""
         super().__init__()
-        self._running: set[asyncio.Task[None]] = set() if tasks is None else tasks
+        self._running: Tasks = {} if tasks is None else tasks
 
     def has_listeners(self, name: str) -> bool:
         """Whether anybody would hear the event."""
@@ -77,11 +81,11 @@ class Emitter(EventEmitter):
             self.report(error, doing)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running[task] = None
+        task.add_done_callback(lambda _: self._running.pop(task, None))
 
     @property
-    def tasks(self) -> set[asyncio.Task[None]]:
+    def tasks(self) -> Tasks:
         """The coroutine handlers still running."""
         return self._running
 

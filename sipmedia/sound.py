@@ -22,7 +22,7 @@ from media.audio.graph import AudioSource, Echo, SampleSource
 from media.files import File, FilePlayback, FileRecorder
 from media.files.work import name_of
 from media.session_audio import Audio
-from sipmedia.emitter import Emitter
+from sipmedia.emitter import Emitter, Tasks
 from sipmedia.errors import CallEnded, InvalidCallState
 from sipmedia.milestones import Milestones
 from sipmedia.offer_answer import OfferAnswer
@@ -46,7 +46,7 @@ class CallSound(Emitter):
         self,
         media: OfferAnswer,
         milestones: Milestones,
-        tasks: set[asyncio.Task[None]],
+        tasks: Tasks,
         on_silent: Callable[[], None],
     ) -> None:
         super().__init__(tasks)

@@ -23,7 +23,8 @@ class TransactionLayer:
         self._clients: dict[ClientKey, ClientTransaction] = {}
         self._servers: dict[ServerKey, ServerTransaction] = {}
         self._merges: dict[MergeKey, ServerTransaction] = {}
-        self._by_flow: dict[Flow, set[Transaction]] = {}
+        # Dictionaries as sets that keep their order: what fails together fails in the order it began.
+        self._by_flow: dict[Flow, dict[Transaction, None]] = {}
 
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers)
@@ -33,7 +34,7 @@ class TransactionLayer:
         key = (request.via.branch or "", request.method)
         transaction = ClientTransaction(self, key, request, flow, user)
         self._clients[key] = transaction
-        self._by_flow.setdefault(flow, set()).add(transaction)
+        self._by_flow.setdefault(flow, {})[transaction] = None
         return transaction
 
     def receive_response(self, response: Response) -> bool:
@@ -58,7 +59,7 @@ class TransactionLayer:
         key = server_key(request)
         transaction = ServerTransaction(self, key, request.method, flow)
         self._servers[key] = transaction
-        self._by_flow.setdefault(flow, set()).add(transaction)
+        self._by_flow.setdefault(flow, {})[transaction] = None
         merge = merge_key(request)
         if merge is not None and merge not in self._merges:
             transaction.merge_key = merge
@@ -82,6 +83,6 @@ class TransactionLayer:
             del self._clients[transaction.key]
         siblings = self._by_flow.get(transaction.flow)
         if siblings is not None:
-            siblings.discard(transaction)
+            siblings.pop(transaction, None)
             if not siblings:
                 del self._by_flow[transaction.flow]
