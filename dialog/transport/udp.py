@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from dialog.errors import AddressInUse, BadAddress
 from dialog.flow import Flow, HostPort
+from dialog.transport.icmp import UnreachableReports
 
 OnDatagram = Callable[[Flow, bytes], None]
 OnLost = Callable[[Flow], None]
@@ -21,8 +22,8 @@ _MAX_KNOWN_PEERS = 4096
 class UdpTransport(asyncio.DatagramProtocol):
     """One bound UDP socket. Make it with `bind`; `close` may be called twice.
 
-    `on_lost` is called when a datagram cannot be sent on a flow. What the system reports later about
-    datagrams already sent (ICMP) is not told apart by peer on an unconnected socket; timers B and F see it.
+    `on_lost` is called when a datagram cannot be sent on a flow, at once or, where the system tells which
+    peer is unreachable (Linux), a moment later.
     """
 
     def __init__(self, on_datagram: OnDatagram, on_lost: OnLost) -> None:
@@ -32,6 +33,8 @@ class UdpTransport(asyncio.DatagramProtocol):
         self._local: HostPort = ("", 0)
         self._flows: dict[HostPort, Flow] = {}
         self._sending: Flow | None = None
+        self._reports: UnreachableReports | None = None
+        self._send_again = False
 
     @classmethod
     async def bind(cls, address: HostPort, on_datagram: OnDatagram, on_lost: OnLost) -> UdpTransport:
@@ -78,8 +81,12 @@ class UdpTransport(asyncio.DatagramProtocol):
             self._on_lost(flow)
             return
         self._sending = flow
+        self._send_again = False
         try:
             self._transport.sendto(data, flow.remote)
+            if self._send_again and not self._transport.is_closing():
+                # The system used this call to report on an earlier datagram, and sent nothing.
+                self._transport.sendto(data, flow.remote)
         except (OSError, OverflowError, ValueError):
             # ValueError and OverflowError: a peer's Via may name what is no address or port.
             self._on_lost(flow)
@@ -91,6 +98,9 @@ class UdpTransport(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.close()
             self._transport = None
+        if self._reports is not None:
+            self._reports.close()
+            self._reports = None
 
     # What asyncio calls.
 
@@ -98,14 +108,20 @@ class UdpTransport(asyncio.DatagramProtocol):
         """The socket is bound."""
         self._transport = cast(asyncio.DatagramTransport, transport)  # what a datagram endpoint gives
         self._local = transport.get_extra_info("sockname")[:2]
+        self._reports = UnreachableReports.of(self._transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """A datagram came; of an IPv6 address only host and port matter."""
         self._on_datagram(self.flow_to((addr[0], addr[1])), data)
 
     def error_received(self, exc: Exception) -> None:
-        """asyncio reports a failed send here, from within `send` where it names the flow."""
-        if self._sending is not None:
+        """A datagram failed: one sent earlier, which is in the reports; or the one being sent."""
+        unreachable = [] if self._reports is None else self._reports.take()
+        if unreachable:
+            self._send_again = True
+            for remote in unreachable:
+                self._on_lost(self.flow_to(remote))
+        elif self._sending is not None:
             self._on_lost(self._sending)
 
     def _local_towards(self, remote: HostPort) -> HostPort:

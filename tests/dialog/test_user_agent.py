@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
+from types import UnionType
 
 import pytest
 
@@ -21,6 +23,7 @@ from dialog.events import (
 )
 from dialog.flow import HostPort
 from dialog.timers import Timers
+from dialog.usage.invite import UsageState
 from dialog.user_agent import TracedMessage, UserAgent, UserAgentConfig
 
 QUICK = Timers(T1=0.02, T2=0.08, T4=0.1)
@@ -51,7 +54,7 @@ class Endpoint:
         if self._handler is not None:
             self._handler(event)
 
-    async def wait(self, kind: type[Event]) -> Event:
+    async def wait(self, kind: type[Event] | UnionType) -> Event:
         while True:
             event = await asyncio.wait_for(self.events.get(), 5)
             if isinstance(event, kind):
@@ -113,6 +116,42 @@ def test_nobody_there_is_a_timeout() -> None:
 
     failed = asyncio.run(run())
     assert (failed.status, failed.cause) == (408, "timeout")
+
+
+def free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells who is unreachable")
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_closed_port_is_told_at_once_and_harms_no_other_call(host: str) -> None:
+    if host == "::1" and not has_ipv6():
+        pytest.skip("no IPv6 loopback here")
+
+    async def run() -> None:
+        alice, bob = Endpoint(host), Endpoint(host, answers)
+        await alice.agent.start()
+        await bob.agent.start()
+        shown = f"[{host}]" if ":" in host else host
+        for _ in range(3):
+            alice.agent.invite(
+                f"sip:bob@{shown}:{free_port(host)}", from_="<sip:alice@example.com>", body=b"v=0"
+            )
+        good = alice.agent.invite(bob.uri, from_="<sip:alice@example.com>", body=b"v=0")
+        ended = [await alice.wait(CallConfirmed | CallFailed) for _ in range(4)]
+        failed = [event for event in ended if isinstance(event, CallFailed)]
+        assert [(event.status, event.cause) for event in failed] == [(503, "transport")] * 3
+        assert good.state is UsageState.CONFIRMED
+        invites = [m for m in alice.trace if m.direction == "sent" and m.data.startswith(b"INVITE")]
+        assert len(invites) <= 5, "nothing was sent again"
+        await alice.agent.aclose()
+        await bob.agent.aclose()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("target", ["sip:bob@127.0.0.1:0", "sip:bob@name.invalid", "sip:bob@[::1]:5060"])
