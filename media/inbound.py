@@ -39,6 +39,7 @@ class Inbound:
     __slots__ = (
         "_block_ms",
         "_clocks",
+        "_event_clock",
         "_event_open",
         "_event_type",
         "_events",
@@ -78,7 +79,8 @@ class Inbound:
         self._receives = False
         self._clocks: dict[int, int] = {}
         self._event_type: int | None = None
-        self._events = TelephoneEventReceiver()
+        self._event_clock = 8000
+        self._events = TelephoneEventReceiver(self._event_clock)
         self._event_open = False
         self.playout = Playout({}, 20, buffer)
 
@@ -86,12 +88,15 @@ class Inbound:
         """Go by this plan; nothing is received without one."""
         codecs = {} if plan is None else plan.receive_codecs
         self._clocks = {number: codec.clock_rate_hz for number, codec in codecs.items()}
-        self._event_type = None
-        if plan is not None and plan.telephone_event_receive is not None:
-            self._event_type = plan.telephone_event_receive
-            clock = next(iter(self._clocks.values()), 8000)
-            self._events = TelephoneEventReceiver(clock)
+        clock = next(iter(self._clocks.values()), 8000)
+        self._event_type = None if plan is None else plan.telephone_event_receive
+        if self._event_type is not None:
             self._clocks.setdefault(self._event_type, clock)
+        if clock != self._event_clock:  # otherwise a digit under way goes on across the swap
+            self._event_clock = clock
+            self._events = TelephoneEventReceiver(clock)
+        if self.receiver is not None:
+            self.receiver.clock_rate_hz = clock
         self._receives = plan is not None and plan.direction.receives
         self._block_ms = block_ms
         self.playout.configure(codecs, block_ms)

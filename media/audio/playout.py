@@ -46,6 +46,7 @@ class Playout:
         self._codecs: dict[int, Codec] = {}
         self._decoders: dict[int, Decoder] = {}
         self._payload_type = -1
+        self._block_ms = 0
         self._rest: Samples | None = None
         self._idle = True
         self.configure(codecs, block_ms)
@@ -56,11 +57,13 @@ class Playout:
             if codecs.get(number) != codec:
                 self._decoders.pop(number, None)
         self._codecs = dict(codecs)
-        self._block_ms = block_ms
         codec_now = self._codecs.get(self._payload_type)
         if codec_now is None and codecs:
             self._payload_type, codec_now = next(iter(codecs.items()))
-        if codec_now is not None:
+        same_blocks = self._block_ms == block_ms
+        self._block_ms = block_ms
+        # A refreshed session or a hold must not cost what is buffered; another clock or block does.
+        if codec_now is not None and not (same_blocks and self._fits(codec_now)):
             self._select(codec_now)
 
     def put(self, timestamp: int, payload_type: int, payload: bytes, arrival: float) -> None:
@@ -167,6 +170,13 @@ class Playout:
         if codec.sample_rate_hz != self.sample_rate_hz:
             self._set_rate(codec)
         self.codec = codec
+
+    def _fits(self, codec: Codec) -> bool:
+        now = self.codec
+        return now is not None and (codec.clock_rate_hz, codec.sample_rate_hz) == (
+            now.clock_rate_hz,
+            now.sample_rate_hz,
+        )
 
     def _select(self, codec: Codec) -> None:
         """Begin with this codec and an empty buffer."""

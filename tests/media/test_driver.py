@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from media import datagram
 from media.audio.graph import Echo
 from media.config import PortRange
 from media.driver import MAX_CATCH_UP, MediaDriver, StreamHandle
@@ -270,7 +271,9 @@ def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
     return True
 
 
-def test_two_drivers_talk_over_loopback() -> None:
+@pytest.mark.parametrize("keeps_gil", [True, False])
+def test_two_drivers_talk_over_loopback(keeps_gil: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datagram, "KEEPS_GIL", keeps_gil and datagram.KEEPS_GIL)
     runtime = RealRuntime(seed=1)
     events: list[StreamEvent] = []
     names: set[str] = set()

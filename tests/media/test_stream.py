@@ -175,6 +175,25 @@ class TestPlans:
         assert (packets[10].timestamp - packets[0].timestamp) % 2**32 == 20 * 160
         assert [packet.marker for packet in packets] == [n in (0, 10) for n in range(20)]
 
+    def test_a_refreshed_session_costs_not_a_sample(self) -> None:
+        pair = talk()
+        pair.run(1)
+        for party, to in ((pair.a, B), (pair.b, A)):
+            party.engine.update(party.stream, plan(to))
+        pair.run(1)
+        assert len(pair.b.heard.frames) == pytest.approx(99, abs=1)
+        assert place_of(pair.b.heard.samples, sent_by(pair.a).samples) == 0
+
+    def test_a_refresh_in_the_middle_of_a_digit_neither_loses_nor_doubles_it(self) -> None:
+        pair = talk()
+        pair.run(1)
+        pair.a.stream.outbound.send_digits("7", 100)
+        pair.run(0.06)
+        for party, to in ((pair.a, B), (pair.b, A)):
+            party.engine.update(party.stream, plan(to))
+        pair.run(1)
+        assert [e.digit for e in pair.b.events(DtmfReceived) if isinstance(e, DtmfReceived)] == ["7"]
+
     def test_a_held_party_hears_nothing_and_its_packets_are_counted(self) -> None:
         pair = talk()
         pair.b.engine.update(pair.b.stream, plan(A, direction=MediaDirection.SENDONLY))
