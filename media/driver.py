@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from media.audio.graph import AudioSink, AudioSource
+from media.audio.jitter_buffer import JitterBuffer
 from media.dtmf.telephone_event import MAX_DURATION_MS, MIN_DURATION_MS, check_digits
 from media.engine import BLOCK_MS, Engine
 from media.errors import BadDigits, InvalidState
@@ -50,7 +51,13 @@ class StreamHandle:
 
     __slots__ = ("_driver", "_plan", "_sockets", "_stream")
 
-    def __init__(self, driver: "MediaDriver", sockets: RtpSockets, plan: StreamPlan | None) -> None:
+    def __init__(
+        self,
+        driver: "MediaDriver",
+        sockets: RtpSockets,
+        plan: StreamPlan | None,
+        buffer: JitterBuffer | None,
+    ) -> None:
         self._driver = driver
         self._sockets = sockets
         self._plan = plan
@@ -63,6 +70,7 @@ class StreamHandle:
             send_rtp=sockets.rtp.send,
             send_rtcp=sockets.rtp.send if sockets.rtcp is None else sockets.rtcp.send,
             emit=driver.emit,
+            buffer=buffer,
         )
 
     def update(self, plan: StreamPlan | None) -> None:
@@ -167,11 +175,16 @@ class MediaDriver:
         *,
         source: AudioSource | None = None,
         sinks: Sequence[AudioSink] = (),
+        jitter_buffer: JitterBuffer | None = None,
     ) -> StreamHandle:
-        """Take over `sockets` and begin to send and receive by `plan` (None: once it is updated)."""
+        """Take over `sockets` and begin to send and receive by `plan` (None: once it is updated).
+
+        `jitter_buffer` replaces the usual one, for another delay or a strictly fixed one. Raises
+        `InvalidState` before `start` and after `stop`.
+        """
         if self._ticker is None:
             raise InvalidState("the media driver is not running; call start() first")
-        handle = StreamHandle(self, sockets, plan)
+        handle = StreamHandle(self, sockets, plan, jitter_buffer)
         handle.stream.outbound.set_source(source)
         for sink in sinks:
             handle.stream.inbound.add_sink(sink)

@@ -10,6 +10,7 @@ import pytest
 
 from media import datagram
 from media.audio.graph import Echo
+from media.audio.jitter_buffer import JitterBuffer
 from media.config import PortRange
 from media.driver import MAX_CATCH_UP, MediaDriver, StreamHandle
 from media.errors import BadDigits, InvalidState
@@ -150,7 +151,21 @@ def test_a_call_in_virtual_time_and_its_end() -> None:
     b.driver.stop()
 
 
-def test_an_hour_is_a_matter_of_seconds_and_delay_stays() -> None:
+def test_a_stream_may_have_a_jitter_buffer_of_its_own() -> None:
+    world = World()
+    a, b = Phone(world, 10000), Phone(world, 20000)
+    heard = Collector()
+    buffer = JitterBuffer(8000, 20, delay_ms=100, strict=True)
+    ours, our_sockets = a.open(sinks=[heard], jitter_buffer=buffer)
+    theirs, their_sockets = b.open(source=Noise())
+    ours.update(plan(their_sockets.address))
+    theirs.update(plan(our_sockets.address))
+    world.run(1)
+    assert len(heard.frames) == pytest.approx(44, abs=2)
+    assert ours.statistics().buffer_target_ms == 100
+
+
+def test_two_minutes_are_a_matter_of_a_second_and_nothing_drifts() -> None:
     world = World()
     a, b = Phone(world, 10000), Phone(world, 20000)
     echo = Echo()
