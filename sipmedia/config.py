@@ -55,7 +55,7 @@ class PhoneConfig:
     no_answer_timeout: float | None = 120.0
     """An outgoing call that rings for so long is given up with CANCEL (``None``: never)."""
     automatic_ringing: bool = True
-    """Send 180 before the application hears of a call; without it ``call.ring()`` does."""
+    """Send 180 unless the handler answers or refuses at once; without it ``call.ring()`` does."""
     advertised_host: str | None = None
     """What Contact and SDP say in place of the bound address; ``None``: our address towards that peer."""
     codecs: tuple[str, ...] | None = None

@@ -52,7 +52,7 @@ class Milestones:
         if event.codec is None or session.state is not SessionState.ACTIVE:
             return
         self._trace.media_started(self._loop.time(), event.codec)
-        if not self._said:
+        if not self._said and self._trace.limit:
             session.add_tap(_FirstFrame(self._loop, self, session))
 
     def _on_updated(self, event: SessionUpdated) -> None:

@@ -243,10 +243,11 @@ class Softphone(Emitter):
         if not self.has_listeners("incoming_call"):
             call.refuse(480)
             return
-        if self.config.automatic_ringing:
-            call.ring()
         call.give_up_after(self.config.ring_timeout)
         self.emit("incoming_call", IncomingCall(call))
+        if self.config.automatic_ringing:
+            # After the first step of coroutine handlers: whoever answers at once need not ring before.
+            asyncio.get_running_loop().call_soon(call.ring_unless_taken)
 
     def handler_failed(self, event: object, error: Exception) -> None:
         """A handler of ours raised: a caller must not wait for it."""

@@ -88,7 +88,7 @@ class CallTrace:
         self.local = Lane("here", "")
         self.remote = Lane("there", "")
         self.dropped = 0
-        self._limit = limit
+        self.limit = limit
         self._recorded: list[_Recorded | _Milestone] = []
         self._media: tuple[float, float | None, str, tuple[int, int]] | None = None
 
@@ -128,7 +128,7 @@ class CallTrace:
             self._media = (self._media[0], time, self._media[2], (sent, received))
 
     def _keep(self, item: _Recorded | _Milestone) -> None:
-        if len(self._recorded) < self._limit:
+        if len(self._recorded) < self.limit:
             self._recorded.append(item)
         else:
             self.dropped += 1

@@ -252,3 +252,28 @@ def test_over_ipv6() -> None:
             pytest.skip(f"no IPv6 here: {error}")
 
     run(test())
+
+
+@pytest.mark.parametrize("how", ["at once", "later", "early media", "by hand"])
+def test_the_phone_rings_unless_the_handler_decides_at_once(how: str) -> None:
+    async def on_call(event: IncomingCall) -> None:
+        if how == "later":
+            await asyncio.sleep(0.02)
+        elif how == "early media":
+            event.call.progress()
+            await asyncio.sleep(0.02)
+        elif how == "by hand":
+            event.call.ring()
+            await asyncio.sleep(0.02)
+        await event.call.answer()
+
+    async def test() -> None:
+        async with pair(on_call) as phones:
+            call = phones.alice.dial(phones.bobs_uri)
+            rung: list[str] = []
+            call.on("ringing", lambda event: rung.append("180"))
+            call.on("progress", lambda event: rung.append(str(event.status)))
+            await call.answered()
+        assert rung == {"at once": [], "later": ["180"], "early media": ["183"], "by hand": ["180"]}[how]
+
+    run(test())

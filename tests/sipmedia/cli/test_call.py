@@ -137,6 +137,7 @@ def test_for_people_it_shows_progress_and_the_ladder(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     async def answer(event: IncomingCall) -> None:
+        event.call.ring()
         await event.call.answer()
         await event.call.send_dtmf("7", 40)
         await event.call.hangup()

@@ -76,7 +76,10 @@ def test_two_of_them_talk(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "said.wav"), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
         file.writeframes(said.tobytes())
-    with answering("--calls", "1", "--echo", "--trace", str(tmp_path / "answer.svg")) as (process, uri):
+    with answering("--calls", "1", "--ring", "0.1", "--echo", "--trace", str(tmp_path / "answer.svg")) as (
+        process,
+        uri,
+    ):
         called = run(
             "call", uri, "--json", *PORTS, "--codec", "PCMA", "--codec", "PCMU", "--dtmf", "1#",
             "--play", str(tmp_path / "said.wav"), "--record", str(tmp_path / "heard.wav"),
