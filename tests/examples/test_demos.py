@@ -201,8 +201,8 @@ LIBRARY_USE = [
         (2, SIMPLE),
         (3, ADVANCED),
         (4, BASIC_OPERATIONS),
-        (5, RUN_ALL),
-        (6, SIP_CALL),
+        pytest.param(5, RUN_ALL, marks=pytest.mark.slow),
+        pytest.param(6, SIP_CALL, marks=pytest.mark.slow),
         (7, LIBRARY_USE),
     ],
     ids=["peer_to_peer", "simple", "advanced", "basic_operations", "run_all", "sip_call", "library_use"],
@@ -232,7 +232,10 @@ def test_live_statistics_move() -> None:
     assert received == sorted(set(received))
 
 
-@pytest.mark.parametrize("number", range(1, 8))
+@pytest.mark.parametrize(
+    "number",
+    [1, 2, 3, 4, pytest.param(5, marks=pytest.mark.slow), pytest.param(6, marks=pytest.mark.slow), 7],
+)
 def test_english_is_whole(number: int) -> None:
     lines = output(number, "en")
     assert not [line for line in lines if re.search("[а-яА-ЯёЁ]", line)]
