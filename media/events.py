@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from media.frame import AudioFrame
+    from media.sdp.description import SessionDescription
     from media.session import MediaSession
     from media.statistics import SessionStatistics
 
@@ -135,11 +136,21 @@ class SessionUpdated(SessionEvent):
 
 @dataclass(frozen=True, slots=True)
 class SdpNegotiated(SessionEvent):
-    """An offer met its answer: both descriptions as text, and the codec we send with (None: no audio)."""
+    """An offer met its answer: both descriptions, and the codec we send with (None: no audio)."""
 
-    local_sdp: str
-    remote_sdp: str
+    local: SessionDescription
+    remote: SessionDescription
     codec: str | None
+
+    @property
+    def local_sdp(self) -> str:
+        """Ours as text."""
+        return str(self.local)
+
+    @property
+    def remote_sdp(self) -> str:
+        """The peer's as text."""
+        return str(self.remote)
 
 
 @dataclass(frozen=True, slots=True)

@@ -354,8 +354,8 @@ class MediaSession(SessionAudio):
             raise
 
     def _negotiated(self) -> None:
-        if self._manager.listens("sdp_negotiated", self):  # writing both out is not free
-            ours, theirs = self.local_sdp or "", self.remote_sdp or ""
+        ours, theirs = self._negotiation.local, self._negotiation.remote
+        if ours is not None and theirs is not None:
             self._emit("sdp_negotiated", SdpNegotiated(self, ours, theirs, self.codec))
         self._emit("session_updated", SessionUpdated(self, "negotiated"))
 

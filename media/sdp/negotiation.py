@@ -75,6 +75,10 @@ _ADVICE = {
 }
 
 
+_Choice = tuple[int, list[RtpMap], list[RtpMap]]
+"""The line of an offer to accept, those of its formats that suit, and all of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Offered:
     """Our open offer: its text, and what stands in the audio line (index None: there is none)."""
@@ -109,6 +113,7 @@ class Negotiation:
         self._remote: SessionDescription | None = None
         self._offered: _Offered | None = None
         self._remote_offer: SessionDescription | None = None
+        self._checked: tuple[LocalAudio, _Choice | None] | None = None
 
     @property
     def local(self) -> SessionDescription | None:
@@ -134,7 +139,7 @@ class Negotiation:
 
     def fork(self) -> "Negotiation":
         """A machine that stands where this one does and goes its own way from here (early dialogs)."""
-        return copy.copy(self)  # all it holds is immutable
+        return copy.copy(self)  # nothing of what it holds is ever changed
 
     def create_offer(self, local: LocalAudio) -> SessionDescription:
         """Our offer. Lines that stand already keep their places; payload types keep their meaning."""
@@ -196,6 +201,7 @@ class Negotiation:
         """Their offer; it is looked at when the answer is made."""
         self.state = self._next(_Input.REMOTE_OFFER)
         self._remote_offer = offer
+        self._checked = None
 
     def check_answer_possible(self) -> None:
         """Raise `InvalidState` if there is no offer to answer."""
@@ -206,7 +212,7 @@ class Negotiation:
         self.check_answer_possible()
         assert self._remote_offer is not None
         if local.enabled:
-            self._choose(self._remote_offer, local)
+            self._checked = (local, self._choose(self._remote_offer, local))
 
     def create_answer(self, local: LocalAudio) -> SessionDescription:
         """Our answer to their offer; the result is in `audio`.
@@ -221,7 +227,10 @@ class Negotiation:
         media = [refused_line(line) for line in offer.media]
         audio = None
         types = self._types
-        chosen = self._choose(offer, local) if local.enabled else None
+        if self._checked is not None and self._checked[0] == local:
+            chosen = self._checked[1]
+        else:
+            chosen = self._choose(offer, local) if local.enabled else None
         if chosen is not None:
             index, entries, offered = chosen
             media[index], audio = answer_audio(offer, index, entries, local)
@@ -255,10 +264,8 @@ class Negotiation:
             return self.audio.index
         return next((index for index, line in enumerate(media) if line.media == "audio"), None)
 
-    def _choose(
-        self, offer: SessionDescription, local: LocalAudio
-    ) -> tuple[int, list[RtpMap], list[RtpMap]] | None:
-        """The line of an offer to accept, its formats that suit, and all; None if no line is switched on."""
+    def _choose(self, offer: SessionDescription, local: LocalAudio) -> _Choice | None:
+        """The line of an offer to accept; None if no line is switched on."""
         order = list(range(len(offer.media)))
         if self.audio is not None and self.audio.index < len(order):
             order.remove(self.audio.index)

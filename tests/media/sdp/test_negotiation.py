@@ -443,6 +443,22 @@ def test_offer_of_nothing_is_answered(media: tuple[str, ...]) -> None:
     assert machine.agreed
 
 
+def test_checked_before_answered() -> None:
+    """A phone checks before it rings; what it answers with later may be something else."""
+    machine = Negotiation(1)
+    with pytest.raises(InvalidState):
+        machine.check_answer(local())
+    machine.set_remote_offer(sdp("audio 4000 RTP/AVP 8 0"))
+    with pytest.raises(NoCommonCodec):
+        machine.check_answer(local("G722"))
+    machine.check_answer(local())
+    machine.check_answer(local(enabled=False))
+    assert machine.state is SignalingState.HAVE_REMOTE_OFFER
+    branch = machine.fork()
+    assert branch.create_answer(local()).media[0].formats == ("8", "0")
+    assert machine.create_answer(local("PCMU")).media[0].formats == ("0",)
+
+
 # --- again ---
 
 
