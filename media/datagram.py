@@ -12,7 +12,8 @@ Further care on Linux, each measured:
   jitter is still measured in microseconds;
 - addresses are looked up by their raw bytes, so that the same sender is the same object.
 
-Elsewhere plain sockets do the same with the time of the tick as time of arrival.
+Elsewhere plain sockets do the same with the time of the tick as time of arrival: playout is up to a
+tick later, and jitter is measured in ticks.
 """
 
 import ctypes
@@ -32,7 +33,7 @@ from media.errors import AddressInUse, BadAddress, PortError
 from media.plan import Address
 
 BATCH = 16
-"""Datagrams taken from one socket in one call; the rest waits in the kernel for the next tick."""
+"""Datagrams taken from one socket in one call; the rest waits in the kernel."""
 MAX_DATAGRAM = 4096
 """60 ms of 16-bit samples at 32 kHz; anything longer is no audio packet and is dropped."""
 RECEIVE_BUFFER = 128 * 1024

@@ -12,6 +12,7 @@ from media import datagram
 from media.audio.graph import Echo
 from media.audio.jitter_buffer import JitterBuffer
 from media.config import PortRange
+from media.datagram import BATCH
 from media.driver import MAX_CATCH_UP, MediaDriver, StreamHandle
 from media.errors import BadDigits, InvalidState
 from media.events import FirstMedia, StreamClosed, StreamEvent
@@ -78,7 +79,7 @@ class VirtualSocket:
         return True
 
     def receive(self, now: float) -> list[tuple[bytes, Address, float]]:
-        received, self.queue = self.queue, []
+        received, self.queue = self.queue[:BATCH], self.queue[BATCH:]
         return received
 
     def close(self) -> None:
@@ -163,6 +164,24 @@ def test_a_stream_may_have_a_jitter_buffer_of_its_own() -> None:
     world.run(1)
     assert len(heard.frames) == pytest.approx(44, abs=2)
     assert ours.statistics().buffer_target_ms == 100
+
+
+def test_a_flood_from_elsewhere_is_read_past_and_the_call_is_heard() -> None:
+    world = World()
+    a, b = Phone(world, 10000), Phone(world, 20000)
+    heard = Collector()
+    ours, our_sockets = a.open(sinks=[heard])
+    theirs, their_sockets = b.open(source=Noise())
+    ours.update(plan(their_sockets.address))
+    theirs.update(plan(our_sockets.address))
+    world.run(0.5)
+    rtp = world.sockets[our_sockets.address]
+    for _ in range(50):
+        rtp.queue += [(bytes([0x80]) + bytes(11), ("203.0.113.5", 5), world.now)] * 100
+        world.run(0.02)
+    assert ours.statistics().discarded_foreign == 5000
+    assert (ours.statistics().packets_lost, ours.statistics().frames_concealed) == (0, 0)
+    assert len(heard.frames) == pytest.approx(73, abs=2)
 
 
 def test_two_minutes_are_a_matter_of_a_second_and_nothing_drifts() -> None:
