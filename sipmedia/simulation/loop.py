@@ -32,7 +32,7 @@ from sipmedia.simulation.errors import (
 from sipmedia.simulation.link import Address
 from sipmedia.simulation.media import VirtualRuntime
 from sipmedia.simulation.network import Network, is_address, normal
-from sipmedia.simulation.stream import StreamServer, connect, listen
+from sipmedia.simulation.stream import StreamServer, StreamTransport, connect, listen
 from sipmedia.simulation.udp import DatagramTransport
 
 T = TypeVar("T")
@@ -109,6 +109,8 @@ class VirtualLoop(_OnlyReal, asyncio.BaseEventLoop):
         self.media_runtime = VirtualRuntime(network)
         self.limit = math.inf
         """The virtual time that may not be passed."""
+        self.streams: dict[StreamTransport, None] = {}
+        """Open connections, in the order they were made."""
         self._clock = network.clock
         self._turns = 0
         self._fatal: SimulationError | None = None
@@ -222,6 +224,12 @@ class VirtualLoop(_OnlyReal, asyncio.BaseEventLoop):
         timers = [(timer._when, timer._callback) for timer in sorted(self._scheduled) if not timer._cancelled]
         calls = sorted(timers + self._clock.entries(), key=lambda call: call[0])
         return [(when - START, function) for when, function in calls]
+
+    def close(self) -> None:
+        """See asyncio; open connections vanish without a word."""
+        for stream in self.streams:
+            stream.vanish()
+        super().close()
 
     def _write_to_self(self) -> None:
         """Nobody sleeps, so nobody needs to be woken."""

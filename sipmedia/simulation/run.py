@@ -82,7 +82,7 @@ class Simulation:
 
     def open_sockets(self) -> list[str]:
         """What is still bound, in words."""
-        return self.network.open_sockets()
+        return self.network.open_sockets() + [repr(stream) for stream in self.loop.streams]
 
     def pending_tasks(self) -> list[str]:
         """The names of tasks that are not done."""

@@ -68,6 +68,7 @@ class StreamTransport(asyncio.Transport):
         self._unread: deque[bytes | None] = deque()
         self._closing = False
         self._lost = False
+        self._broken_by: Exception | None = None
         self._eof_sent = False
 
     def __repr__(self) -> str:
@@ -75,9 +76,14 @@ class StreamTransport(asyncio.Transport):
         return f"<simulated stream {local[0]}:{local[1]} to {remote[0]}:{remote[1]}>"
 
     def begin(self, protocol: asyncio.BaseProtocol) -> None:
-        """The connection stands."""
+        """The connection stands; what came meanwhile is given to the protocol next."""
         self._protocol = protocol
+        self._loop.streams[self] = None
         protocol.connection_made(self)
+        if self._broken_by is not None:
+            self.break_off(self._broken_by)
+        elif self._unread:
+            self._loop.call_soon(self._read_on)
 
     # --- writing ---
 
@@ -159,9 +165,15 @@ class StreamTransport(asyncio.Transport):
 
     def break_off(self, error: Exception) -> None:
         """The connection is gone."""
-        if not self._lost:
+        if self._protocol is None:
+            self._broken_by = error
+        elif not self._lost:
             self._closing = True
             self._lose(error)
+
+    def vanish(self) -> None:
+        """The world ends: nobody is told."""
+        self._closing = True
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """The protocol."""
@@ -215,7 +227,7 @@ class StreamTransport(asyncio.Transport):
             peer._read_on()
 
     def _read_on(self) -> None:
-        while self._reading and self._unread and not self._closing:
+        while self._protocol is not None and self._reading and self._unread and not self._closing:
             segment = self._unread.popleft()
             try:
                 if segment is not None:
@@ -231,6 +243,7 @@ class StreamTransport(asyncio.Transport):
     def _lose(self, error: Exception | None) -> None:
         if not self._lost:
             self._lost = True
+            self._loop.streams.pop(self, None)
             self._protocol.connection_lost(error)
 
 
