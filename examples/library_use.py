@@ -8,7 +8,7 @@ import inspect
 
 import numpy as np
 
-from examples.kit import ExampleFailed, _, example, rule, say
+from examples.kit import ExampleFailed, _, example, rule, say, show
 from sipmedia import Account, IncomingCall, Softphone
 
 SAMPLE_RATE_HZ = 8000  # PCMU, which both offer first
@@ -45,7 +45,7 @@ def library_use() -> None:
     say("📚 The library in thirty lines")
     rule(30)
     say()
-    print(inspect.getsource(call_bob))
+    show(inspect.getsource(call_bob))
     say("🚀 Running it...")
     heard, digits = asyncio.run(call_bob())
     loud = int((abs(np.frombuffer(heard, "<i2").astype(int)) > 1000).sum()) / SAMPLE_RATE_HZ

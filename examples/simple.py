@@ -49,8 +49,8 @@ def converse(manager: MediaManager) -> None:
     closed: list[str] = []
 
     def on_closed(event: SessionClosed) -> None:
-        closed.append(event.session_id)
         say("   🔔 Event: session closed [{id}]", id=short(event.session_id))
+        closed.append(event.session_id)
 
     manager.on("session_created", on_created)
     manager.on("session_closed", on_closed)

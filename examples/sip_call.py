@@ -9,7 +9,7 @@ import os
 import time
 from pathlib import Path
 
-from examples.kit import ExampleFailed, example, ngettext, rule, say
+from examples.kit import ExampleFailed, example, ngettext, rule, say, show
 from media import PortRange
 from sipmedia import SipMediaError, render_text
 from sipmedia.cli.demo import DemoReport, run_demo
@@ -35,7 +35,7 @@ def sip_call() -> None:
         raise ExampleFailed(str(error)) from error
     say()
     say("🪜 The ladder of messages:")
-    print(render_text(report.trace), flush=True)
+    show(render_text(report.trace))
     show_report(report)
     if report.failures:
         raise ExampleFailed("; ".join(report.failures))

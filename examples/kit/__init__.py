@@ -1,6 +1,6 @@
 """What the examples share: the registry behind the menu, the two languages, and a few lines of printing."""
 
-from examples.kit.console import address_text, rule, say, short, show_sdp, wait_until
+from examples.kit.console import address_text, rule, say, short, show, show_sdp, wait_until
 from examples.kit.event_log import EventLog
 from examples.kit.language import _, ngettext
 from examples.kit.registry import ExampleFailed, example
@@ -17,6 +17,7 @@ __all__ = [
     "rule",
     "say",
     "short",
+    "show",
     "show_sdp",
     "tone",
     "wait_until",

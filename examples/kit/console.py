@@ -1,5 +1,6 @@
 """How the examples print: translated lines, rules, session ids and SDP, all flushed at once."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -7,15 +8,23 @@ from examples.kit.language import _, ngettext
 
 SDP_RULE = "-" * 3
 
+_one_at_a_time = threading.Lock()
+
+
+def show(text: str) -> None:
+    """Print `text` as it is; lines of several threads (events have one of their own) do not mix."""
+    with _one_at_a_time:
+        print(text, flush=True)
+
 
 def say(message: str = "", **values: object) -> None:
     """Print `message` in the chosen language, its {names} filled from `values`."""
-    print(_(message).format(**values) if message else "", flush=True)
+    show(_(message).format(**values) if message else "")
 
 
 def rule(length: int) -> None:
     """Print a line of `length` equals signs, the underline of a heading."""
-    print("=" * length, flush=True)
+    show("=" * length)
 
 
 def short(session_id: str) -> str:
@@ -35,7 +44,7 @@ def show_sdp(name: str, sdp: str) -> None:
     """Print a session description under its name and length, between rules."""
     length = ngettext("{count} character", "{count} characters", len(sdp))
     say("   📄 {name} ({length}):", name=name, length=length)
-    print(SDP_RULE, sdp.replace("\r\n", "\n").rstrip("\n"), SDP_RULE, sep="\n", flush=True)
+    show("\n".join([SDP_RULE, *sdp.splitlines(), SDP_RULE]))
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = 2.0) -> bool:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from examples.kit.console import short
+from examples.kit.console import short, show
 from media import MediaManager, MediaSession, SessionEvent, SessionEventName
 
 
@@ -38,7 +38,4 @@ class EventLog:
         for at, name, session, details in self._events:
             if session in of:
                 begun = at if begun is None else begun
-                print(
-                    f"   [{at - begun:6.3f}] {name:<16} [{short(session.session_id)}] {details}".rstrip(),
-                    flush=True,
-                )
+                show(f"   [{at - begun:6.3f}] {name:<16} [{short(session.session_id)}] {details}".rstrip())

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from examples.kit.console import rule, say
+from examples.kit.console import rule, say, show
 from examples.kit.language import _
 from examples.kit.registry import Example
 
@@ -20,7 +20,7 @@ class MenuLeft(Exception):
 def show_titles(examples: Mapping[int, Example]) -> None:
     """Print a line for each example."""
     for entry in examples.values():
-        print(f"{entry.number}. {entry.emoji} {_(entry.title)}", flush=True)
+        show(f"{entry.number}. {entry.emoji} {_(entry.title)}")
 
 
 def choose(examples: Mapping[int, Example]) -> Example:
