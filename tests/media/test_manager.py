@@ -152,6 +152,21 @@ def test_port_held_by_another_program(manager: MediaManager) -> None:
         assert session.local_address == ("127.0.0.1", 21480)
 
 
+def test_ipv6(manager: MediaManager) -> None:
+    log = Log(manager)
+    six = SessionConstraints(local_ip="::1")
+    try:
+        caller, offer = manager.create_offer(six)
+    except BadAddress as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    assert "c=IN IP6 ::1\r\n" in offer
+    callee = manager.create_session_from_sdp(offer)
+    caller.set_remote_answer(callee.create_answer(six))
+    assert caller.remote_address == callee.local_address
+    caller.send_dtmf("6")
+    assert log.wait("dtmf_received").digit == "6"
+
+
 def test_started_again(manager: MediaManager) -> None:
     connect(manager)
     manager.stop()
