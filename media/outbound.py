@@ -18,6 +18,8 @@ from media.rtp.sender import Sender
 _RAW_LIMIT = 1500
 """Raw payloads that wait for their slot: 30 s of 20 ms."""
 
+_WRONG_RATE_PULLS = 5
+
 
 class Listener(Protocol):
     """What happened on the way out (the stream)."""
@@ -39,7 +41,6 @@ class Outbound:
         "_block_ms",
         "_clock",
         "_codec",
-        "_complained",
         "_digits_before",
         "_encoder",
         "_event_clock",
@@ -58,6 +59,7 @@ class Outbound:
         "_special",
         "_taps",
         "_units",
+        "_wrong_rate",
         "destination",
         "elapsed_ms",
         "last_sent",
@@ -92,7 +94,7 @@ class Outbound:
         self._clock = 8000
         self._parts: list[Samples] = []
         self._have = 0
-        self._complained = False
+        self._wrong_rate = 0
 
     def configure(self, plan: StreamPlan | None, block_ms: int) -> None:
         """Go by this plan; numbers and timestamps go on, an encoder that stays keeps its state."""
@@ -102,7 +104,7 @@ class Outbound:
             self._parts.clear()
             self._have = 0
         self._codec = codec
-        self._complained = False
+        self._wrong_rate = 0
         if codec is not None:
             self._rate, self._clock = codec.sample_rate_hz, codec.clock_rate_hz
         self._block_ms = block_ms
@@ -129,7 +131,7 @@ class Outbound:
     def set_source(self, source: AudioSource | None) -> None:
         """Where what we send comes from."""
         self._source = source
-        self._complained = False
+        self._wrong_rate = 0
 
     def add_tap(self, sink: AudioSink) -> None:
         """Give `sink` all that is sent from now on."""
@@ -246,9 +248,12 @@ class Outbound:
                 self._listener.failed("a tap of sent audio", error)
 
     def _complain(self, frame: AudioFrame) -> None:
-        """Audio of another rate would be heard at the wrong speed: drop it, and say so once."""
-        if not self._complained:
-            self._complained = True
+        """Audio of another rate would be heard at the wrong speed: drop it, and say so once.
+
+        Not at once: a new codec's source may be here a tick before the plan that it is for.
+        """
+        self._wrong_rate += 1
+        if self._wrong_rate == _WRONG_RATE_PULLS:
             error = BadAudio(
                 f"the source gives {frame.sample_rate_hz} Hz, but the codec takes {self._rate} Hz; "
                 "resample, or use a source of that rate"
