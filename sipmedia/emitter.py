@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from pyee.base import EventEmitter
 
+from media.errors import MediaError
+from sipmedia.errors import SipMediaError
 from sipmedia.events import ErrorOccurred
 
 _log = logging.getLogger("sipmedia")
@@ -39,8 +41,14 @@ class Emitter(EventEmitter):
         """A handler raised on ``event``. Subclasses add what the far end must hear of it."""
 
     def report(self, error: Exception, doing: str) -> None:
-        """Log an error that nobody awaits and emit ``error`` for it."""
-        _log.error("%s: %s", doing, error, exc_info=error)
+        """Log an error that nobody awaits and emit ``error`` for it.
+
+        What we and media raise on purpose needs no traceback: a stranger's bad offer is no fault of ours.
+        """
+        if isinstance(error, SipMediaError | MediaError):
+            _log.info("%s: %s", doing, error)
+        else:
+            _log.error("%s: %s", doing, error, exc_info=error)
         self.emit("error", ErrorOccurred(error=error, doing=doing))
 
     def _emit_run(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -89,10 +97,9 @@ class Emitter(EventEmitter):
         """The coroutine handlers still running."""
         return self._running
 
-    async def close_handlers(self) -> None:
-        """Cancel the coroutine handlers still running, but the one that calls this, and wait for them."""
-        current = asyncio.current_task()
-        running = [task for task in self._running if task is not current]
+    async def close_handlers(self, spared: Sequence[asyncio.Task[Any]] = ()) -> None:
+        """Cancel the coroutine handlers still running, but for ``spared``, and wait for them."""
+        running = [task for task in self._running if task not in spared]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -2,7 +2,7 @@
 
 phone.on("incoming_call", handler)      IncomingCall
 phone.on("call_created", handler)       CallCreated: every call, also those we place
-phone.on("error", handler)              ErrorOccurred
+phone.on("error", handler)              ErrorOccurred: also what goes wrong in a call of its
 
 call.on("ringing", handler)             Ringing        call.on("held", handler)      Held
 call.on("progress", handler)            Progress       call.on("resumed", handler)   Resumed

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from weakref import WeakValueDictionary
 
 from dialog import events as sip
@@ -24,7 +24,7 @@ from sipmedia.call import Call
 from sipmedia.config import DEFAULT_PORT, PhoneConfig, format_address, parse_bind
 from sipmedia.emitter import Emitter
 from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed
-from sipmedia.events import CallCreated, IncomingCall
+from sipmedia.events import CallCreated, ErrorOccurred, IncomingCall
 from sipmedia.offer_answer import OfferAnswer
 from sipmedia.parties import CallState
 from sipmedia.trace import CallTrace, call_id_of
@@ -32,6 +32,9 @@ from sipmedia.trace import CallTrace, call_id_of
 _WILDCARDS = ("0.0.0.0", "::")
 _SOMEWHERE = "192.0.2.1"
 """An address that is nowhere (RFC 5737): the way to it is the default route."""
+
+_MEDIA_CLOSES_IN = 0.5
+"""Far longer than the media thread takes to close a session, and a recording to be finished."""
 
 _TRACES_WITHOUT_CALL = 64
 """How many calls may have been traced before anybody takes them up (a trace lives on with its call)."""
@@ -68,6 +71,7 @@ class Softphone(Emitter):
         self._traces: WeakValueDictionary[str, CallTrace] = WeakValueDictionary()
         self._recent: deque[CallTrace] = deque(maxlen=_TRACES_WITHOUT_CALL)
         self._closing: asyncio.Task[None] | None = None
+        self._closers: list[asyncio.Task[Any]] = []
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -145,6 +149,9 @@ class Softphone(Emitter):
 
         May be called twice, also at the same time; returns when all is closed.
         """
+        closer = asyncio.current_task()
+        if closer is not None:
+            self._closers.append(closer)
         if self._closing is None:
             self._closing = asyncio.ensure_future(self._close())
         await asyncio.shield(self._closing)
@@ -155,13 +162,13 @@ class Softphone(Emitter):
         calls = list(self._calls.values())
         for call in calls:
             call.close()
-        if calls:
-            await asyncio.wait(
-                [asyncio.ensure_future(call.over()) for call in calls], timeout=self.config.close_timeout
-            )
-        for call in calls:
-            call.drop()
-        await self.close_handlers()
+        ends = [asyncio.ensure_future(call.over()) for call in calls]
+        if ends:
+            await asyncio.wait(ends, timeout=self.config.close_timeout)
+            for call in calls:
+                call.drop()
+            await asyncio.wait(ends, timeout=_MEDIA_CLOSES_IN)
+        await self.close_handlers(self._closers)
         if self._manager is not None and self._manager is not self._shared:
             self._manager.stop()
         await self._agent.aclose()
@@ -295,8 +302,13 @@ class Softphone(Emitter):
         )
         trace.name(call.local_name, call.remote_name)
         self._calls[usage] = call
+        call.on("error", self._call_failed)
         self.emit("call_created", CallCreated(call))
         return call
+
+    def _call_failed(self, event: ErrorOccurred) -> None:
+        """What goes wrong in a call is told to those who listen to the phone, too."""
+        self.emit("error", event)
 
     def _forget(self, call: Call) -> None:
         self._calls.pop(call.usage, None)

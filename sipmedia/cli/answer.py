@@ -45,6 +45,7 @@ async def answer_calls(
         host, port = parse_bind(settings.bind)
         account = Account(f"sip:{user}@{format_address(host, port) if port else host}")
         phone = Softphone(account, bind=settings.bind, media=settings.manager_config())
+        phone.on("error", out.trouble)
         with stop_by_signal() as stop:
             async with phone:
                 desk = _Desk(phone, settings, out, stop, calls=calls, ring=ring, echo=echo, reject=reject)
@@ -95,11 +96,11 @@ class _Desk:
 
     async def _on_call(self, event: IncomingCall) -> None:
         call, out = event.call, self._out
-        self.taken.append(call)
-        number = len(self.taken)
-        if self._calls is not None and number > self._calls:
+        if self._calls is not None and len(self.taken) >= self._calls:
             call.reject(486)
             return
+        self.taken.append(call)
+        number = len(self.taken)
         out.event(
             "incoming", f"{call.remote_name} calls ({call.remote_uri})",
             **{"from": call.remote_uri, "call_id": call.call_id},
@@ -116,8 +117,8 @@ class _Desk:
 
     async def _take(self, call: Call, number: int) -> Exit:
         try:
-            if self._ring and not await self._still_there(call):
-                raise CallFailed(487, "Request Terminated", "cancelled")
+            if self._ring:
+                await self._let_it_ring(call)
             if self._reject is not None:
                 call.reject(self._reject)
                 await call.ended()
@@ -132,10 +133,11 @@ class _Desk:
             await call.ended()
             return exit_for(error)
 
-    async def _still_there(self, call: Call) -> bool:
-        """Ring; False when the caller gave up meanwhile."""
+    async def _let_it_ring(self, call: Call) -> None:
+        """Ring for as long as was asked for; CallFailed when the caller, or we, gave up meanwhile."""
         ended = asyncio.ensure_future(call.ended())
         await first_of(ended, self._stop.asked, timeout=self._ring)
-        gone = ended.done()
+        if ended.done() or self._stop.asked.done():
+            await call.hangup()
+            await call.answered()  # it never was: this raises why
         ended.cancel()
-        return not gone

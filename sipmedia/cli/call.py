@@ -35,6 +35,7 @@ async def place_call(target: str, settings: Settings, out: Output, *, user: str 
         host, port = parse_bind(settings.bind)
         account = Account(f"sip:{user}@{format_address(host, port) if port else host}")
         phone = Softphone(account, bind=settings.bind, media=settings.manager_config())
+        phone.on("error", out.trouble)
         with stop_by_signal() as stop:
             async with phone:
                 call = phone.dial(complete(target))

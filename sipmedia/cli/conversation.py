@@ -21,7 +21,7 @@ from sipmedia.cli.exits import Exit
 from sipmedia.cli.output import Output
 from sipmedia.config import format_address, parse_port_range
 from sipmedia.errors import CallEnded
-from sipmedia.events import Dtmf, Ended, ErrorOccurred, Held, MediaStarted, Resumed
+from sipmedia.events import Dtmf, Ended, Held, MediaStarted, Resumed
 from sipmedia.trace import render_svg, render_text
 
 
@@ -112,7 +112,6 @@ class Conversation:
         call.on("dtmf", self._on_dtmf)
         call.on("held", self._on_held)
         call.on("resumed", self._on_resumed)
-        call.on("error", self._on_error)
 
     async def talk(self, *, echo: bool = False, hang_up_after_playing: bool) -> Exit:
         """Lead the call until it ends, then say what was heard; the exit code it deserves."""
@@ -230,9 +229,6 @@ class Conversation:
 
     def _on_resumed(self, event: Resumed) -> None:
         self._out.event("resumed", "no longer on hold", by=event.by)
-
-    def _on_error(self, event: ErrorOccurred) -> None:
-        self._out.error(f"{event.doing}: {event.error}")
 
 
 def summary_of(call: Call) -> dict[str, object]:

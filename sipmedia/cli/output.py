@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from sipmedia.events import ErrorOccurred
 from sipmedia.trace import CallTrace, rungs
 
 _LADDER_COLOURS = {
@@ -48,6 +49,10 @@ class Output:
         if self.as_json:
             self.event("error", message=message)
         self._errors.print(Text.assemble(("error: ", "bold red"), message))
+
+    def trouble(self, event: ErrorOccurred) -> None:
+        """A handler for ``error`` events."""
+        self.error(f"{event.doing}: {event.error}")
 
     def ladder(self, trace: CallTrace) -> None:
         """Draw the ladder for people; a script gets it with ``--trace``."""

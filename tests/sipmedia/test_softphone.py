@@ -277,3 +277,58 @@ def test_the_phone_rings_unless_the_handler_decides_at_once(how: str) -> None:
         assert rung == {"at once": [], "later": ["180"], "early media": ["183"], "by hand": ["180"]}[how]
 
     run(test())
+
+
+def test_a_handler_may_close_the_phone_it_belongs_to() -> None:
+    async def test() -> None:
+        async with pair() as phones:
+            closed = asyncio.Event()
+
+            async def on_call(event: IncomingCall) -> None:
+                await event.call.answer()
+                await phones.bob.aclose()
+                closed.set()
+
+            phones.bob.on("incoming_call", on_call)
+            call = await phones.alice.call(phones.bobs_uri)
+            assert (await call.ended()).by == "remote"
+            await closed.wait()
+
+    run(test())
+
+
+def test_what_goes_wrong_in_a_call_is_heard_by_the_phone(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        async with ScriptedPeer() as peer, pair() as phones:
+            error = first(phones.bob, "error")
+            peer.invite(phones.bob.address, sdp(formats="18"))
+            await peer.expect_status(488)
+            assert "no common codec" in str((await error).error)
+
+    run(test())
+    assert "Traceback" not in caplog.text
+
+
+def test_a_lost_invite_is_sent_again_and_the_trace_says_so() -> None:
+    async def test() -> None:
+        async with ScriptedPeer() as peer, pair() as phones:
+            call = phones.alice.dial(f"sip:peer@127.0.0.1:{peer.port}")
+            await peer.expect("INVITE")
+            peer.respond(await peer.expect("INVITE"), 486)
+            with pytest.raises(CallFailed, match="486"):
+                await call.answered()
+            await peer.expect("ACK")
+        marks = [(entry.label, entry.retransmission) for entry in call.trace.entries()]
+        assert marks == [("INVITE", False), ("INVITE", True), ("486 Busy Here", False), ("ACK", False)]
+
+    run(test())
+
+
+def test_without_traced_messages_nothing_is_kept() -> None:
+    async def test() -> None:
+        async with pair(lambda event: event.call.reject(), alice=PhoneConfig(traced_messages=0)) as phones:
+            call = phones.alice.dial(phones.bobs_uri)
+            await call.ended()
+            assert call.trace.entries() == []
+
+    run(test())
