@@ -24,6 +24,7 @@ from sipmedia.simulation.errors import (
     TimeLimitReached,
     TimeStandsStill,
 )
+from sipmedia.simulation.host import Host
 from sipmedia.simulation.impairments import (
     Datagram,
     GilbertElliott,
@@ -36,7 +37,7 @@ from sipmedia.simulation.link import Link, Pipe
 from sipmedia.simulation.loop import VirtualLoop
 from sipmedia.simulation.media import VirtualRuntime
 from sipmedia.simulation.nat import Nat
-from sipmedia.simulation.network import Host, Network
+from sipmedia.simulation.network import Network
 from sipmedia.simulation.run import Simulation
 
 __all__ = [

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from sipmedia.simulation.errors import RealSocketUsed
-from sipmedia.simulation.network import is_address
+from sipmedia.simulation.host import is_address
 
 _Report = Callable[[RealSocketUsed], object]
 _watching: dict[int, _Report] = {}

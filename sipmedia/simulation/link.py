@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sipmedia.simulation.impairments import Datagram, Decide, LinkSettings
 
 if TYPE_CHECKING:
-    from sipmedia.simulation.network import Node
+    from sipmedia.simulation.host import Node
 
 Address = tuple[str, int]
 Carried = tuple[tuple[float, bytes], ...]

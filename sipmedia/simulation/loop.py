@@ -29,11 +29,13 @@ from sipmedia.simulation.errors import (
     TimeLimitReached,
     TimeStandsStill,
 )
+from sipmedia.simulation.host import is_address, normal
 from sipmedia.simulation.link import Address
 from sipmedia.simulation.media import VirtualRuntime
-from sipmedia.simulation.network import Network, is_address, normal
+from sipmedia.simulation.network import Network
 from sipmedia.simulation.stream import StreamServer, StreamTransport, connect, listen
 from sipmedia.simulation.udp import DatagramTransport
+from sipmedia.simulation.unsimulated import OnlyReal
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -53,41 +55,7 @@ class _Timer(asyncio.TimerHandle):
         return (self._when, self.number) < (other._when, other.number)
 
 
-def _not_simulated(*args: Any, **options: Any) -> NoReturn:
-    raise NotSimulated(
-        "readers and writers, sock_* methods, Unix sockets, pipes and subprocesses are not simulated; "
-        "use datagram endpoints, connections and servers by address"
-    )
-
-
-class _OnlyReal:
-    """What has no virtual counterpart."""
-
-    add_reader: Any = _not_simulated
-    remove_reader: Any = _not_simulated
-    add_writer: Any = _not_simulated
-    remove_writer: Any = _not_simulated
-    sock_recv: Any = _not_simulated
-    sock_recv_into: Any = _not_simulated
-    sock_recvfrom: Any = _not_simulated
-    sock_recvfrom_into: Any = _not_simulated
-    sock_sendall: Any = _not_simulated
-    sock_sendto: Any = _not_simulated
-    sock_connect: Any = _not_simulated
-    sock_accept: Any = _not_simulated
-    sock_sendfile: Any = _not_simulated
-    create_unix_connection: Any = _not_simulated
-    create_unix_server: Any = _not_simulated
-    connect_accepted_socket: Any = _not_simulated
-    connect_read_pipe: Any = _not_simulated
-    connect_write_pipe: Any = _not_simulated
-    subprocess_shell: Any = _not_simulated
-    subprocess_exec: Any = _not_simulated
-    sendfile: Any = _not_simulated
-    start_tls: Any = _not_simulated
-
-
-class VirtualLoop(_OnlyReal, asyncio.BaseEventLoop):
+class VirtualLoop(OnlyReal, asyncio.BaseEventLoop):
     """The loop of one simulation.
 
     `media_runtime` is what a `MediaManager` made inside runs on, and `random` what code of ours that needs

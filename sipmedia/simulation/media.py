@@ -8,7 +8,8 @@ from typing import Any
 from media.errors import AddressInUse, BadAddress
 from media.runtime import Steppable
 from sipmedia.simulation.errors import OutsideNetwork, SimulationError
-from sipmedia.simulation.network import Network, is_address, normal
+from sipmedia.simulation.host import is_address, normal
+from sipmedia.simulation.network import Network
 from sipmedia.simulation.udp import MediaSocket
 
 _log = logging.getLogger(__name__)

@@ -17,9 +17,10 @@ import errno
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sipmedia.simulation.host import Host, Node, Realm, normal
 from sipmedia.simulation.impairments import Datagram, LinkSettings
 from sipmedia.simulation.link import Address
-from sipmedia.simulation.network import Host, Network, Node, Realm, normal
+from sipmedia.simulation.network import Network
 
 NatKind = Literal["full_cone", "address_restricted", "port_restricted", "symmetric"]
 _KINDS = ("full_cone", "address_restricted", "port_restricted", "symmetric")

@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sipmedia.simulation.host import Host, Node
 from sipmedia.simulation.link import STREAM_TIMEOUT_S, Address, Pipe
 from sipmedia.simulation.nat import Nat
-from sipmedia.simulation.network import Host, Network, Node
+from sipmedia.simulation.network import Network
 
 if TYPE_CHECKING:
     from sipmedia.simulation.loop import VirtualLoop

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sipmedia.simulation.errors import OutsideNetwork
+from sipmedia.simulation.host import WILDCARDS, Host, is_address, normal
 from sipmedia.simulation.link import Address
-from sipmedia.simulation.network import WILDCARDS, Host, Network, is_address, normal
+from sipmedia.simulation.network import Network
 
 if TYPE_CHECKING:
     from sipmedia.simulation.loop import VirtualLoop
