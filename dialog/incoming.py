@@ -62,6 +62,8 @@ class IncomingRequest:
         record_route: bool = False,
     ) -> bytes:
         """The bytes of a response (section 8.2.6), not sent."""
+        if status == 100 and "Timestamp" in self.request.headers:
+            headers = (*headers, ("Timestamp", self.request.headers.get("Timestamp") or ""))
         response = Response.to_request(
             self.request,
             status,

@@ -243,7 +243,10 @@ class UserAgent:
         task.add_done_callback(self._lookups.discard)
 
     async def _resolve(self, core: Core, query: Query) -> None:
-        family = socket.AF_INET6 if ":" in self.local_address[0] else socket.AF_INET
+        here = self.local_address[0]
+        family = socket.AF_INET6 if ":" in here else socket.AF_INET
+        if here == "::":
+            family = socket.AF_UNSPEC
         addresses: tuple[HostPort, ...] = ()
         try:
             found = await self._loop.getaddrinfo(

@@ -18,6 +18,9 @@ OnLost = Callable[[Flow], None]
 _WILDCARDS = ("0.0.0.0", "::", "")
 _MAX_KNOWN_PEERS = 4096
 
+# How an IPv6 socket bound to all addresses names IPv4 peers. Nobody above this module sees it.
+_MAPPED = "::ffff:"
+
 
 class UdpTransport(asyncio.DatagramProtocol):
     """One bound UDP socket. Make it with `bind`; `close` may be called twice.
@@ -77,21 +80,19 @@ class UdpTransport(asyncio.DatagramProtocol):
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send a datagram; a failure is told to `on_lost`, before or after this returns."""
-        if self._transport is None or self._transport.is_closing():
+        transport = self._transport
+        # asyncio closes the whole socket over a port that is none, instead of reporting it.
+        if transport is None or transport.is_closing() or not 0 < flow.remote[1] <= 65535:
             self._on_lost(flow)
             return
         self._sending = flow
         self._send_again = False
-        try:
-            self._transport.sendto(data, flow.remote)
-            if self._send_again and not self._transport.is_closing():
-                # The system used this call to report on an earlier datagram, and sent nothing.
-                self._transport.sendto(data, flow.remote)
-        except (OSError, OverflowError, ValueError):
-            # ValueError and OverflowError: a peer's Via may name what is no address or port.
-            self._on_lost(flow)
-        finally:
-            self._sending = None
+        address = self._socket_address(flow.remote)
+        transport.sendto(data, address)
+        if self._send_again and not transport.is_closing():
+            # The system used this call to report on an earlier datagram, and sent nothing.
+            transport.sendto(data, address)
+        self._sending = None
 
     def close(self) -> None:
         """Stop listening."""
@@ -112,17 +113,22 @@ class UdpTransport(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """A datagram came; of an IPv6 address only host and port matter."""
-        self._on_datagram(self.flow_to((addr[0], addr[1])), data)
+        self._on_datagram(self.flow_to((addr[0].removeprefix(_MAPPED), addr[1])), data)
 
     def error_received(self, exc: Exception) -> None:
         """A datagram failed: one sent earlier, which is in the reports; or the one being sent."""
         unreachable = [] if self._reports is None else self._reports.take()
         if unreachable:
             self._send_again = True
-            for remote in unreachable:
-                self._on_lost(self.flow_to(remote))
+            for host, port in unreachable:
+                self._on_lost(self.flow_to((host.removeprefix(_MAPPED), port)))
         elif self._sending is not None:
             self._on_lost(self._sending)
+
+    def _socket_address(self, remote: HostPort) -> HostPort:
+        if self._local[0] == "::" and ":" not in remote[0]:
+            return _MAPPED + remote[0], remote[1]
+        return remote
 
     def _local_towards(self, remote: HostPort) -> HostPort:
         host, port = self._local

@@ -246,17 +246,36 @@ def test_not_started_says_so() -> None:
         _ = agent.local_address
 
 
-def test_listening_everywhere_tells_each_peer_an_address_it_can_reach() -> None:
+@pytest.mark.parametrize(
+    ("everywhere", "peer"), [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::", "::1")]
+)
+@pytest.mark.parametrize("caller", [True, False])
+def test_listening_everywhere_tells_each_peer_an_address_it_can_reach(
+    everywhere: str, peer: str, caller: bool
+) -> None:
+    if everywhere == "::" and not has_ipv6():
+        pytest.skip("no IPv6 here")
+
     async def run() -> None:
-        alice, bob = Endpoint("0.0.0.0"), Endpoint(on_event=answers)
-        await alice.agent.start()
-        await bob.agent.start()
-        call = alice.agent.invite(bob.uri, from_="<sip:alice@example.com>", body=b"v=0")
-        await alice.wait(CallConfirmed)
-        port = alice.agent.local_address[1]
-        assert call.request.via.sent_by == ("127.0.0.1", port)
-        assert str(call.request.contacts[0].uri) == f"sip:alice@127.0.0.1:{port}"
-        await alice.agent.aclose()
-        await bob.agent.aclose()
+        wide, narrow = Endpoint(everywhere, answers), Endpoint(peer, answers)
+        await wide.agent.start()
+        await narrow.agent.start()
+        port = wide.agent.local_address[1]
+        shown = f"[{peer}]" if ":" in peer else peer
+        if caller:
+            call = wide.agent.invite(narrow.uri, from_="<sip:wide@example.com>", body=b"v=0")
+            await wide.wait(CallConfirmed)
+            assert call.request.via.sent_by == (peer, port)
+            assert str(call.request.contacts[0].uri) == f"sip:wide@{shown}:{port}"
+            call.bye()
+            await narrow.wait(CallEnded)
+        else:
+            call = narrow.agent.invite(f"sip:wide@{shown}:{port}", from_="<sip:n@example.com>", body=b"v=0")
+            await narrow.wait(CallConfirmed)
+            assert str(call.confirmed_dialog.remote_target) == f"sip:wide@{shown}:{port}"
+            call.bye()
+            await wide.wait(CallEnded)
+        await wide.agent.aclose()
+        await narrow.agent.aclose()
 
     asyncio.run(run())

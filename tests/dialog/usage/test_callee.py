@@ -29,6 +29,14 @@ def test_100_comes_by_itself_when_the_application_is_slow(pair: Pair) -> None:
     assert pair.alice.kinds() == ["Trying"]
 
 
+def test_100_repeats_the_timestamp(pair: Pair, stranger: Stranger) -> None:
+    stranger.say(stranger.request("INVITE", "Timestamp: 54.5", body="v=0"))
+    pair.run(0.3)
+    assert stranger.statuses() == [100]
+    assert stranger.received[0].headers.get("Timestamp") == "54.5"
+    assert stranger.received[0].to.tag is None
+
+
 def test_ringing_is_repeated_each_minute_until_the_answer(pair: Pair) -> None:
     pair.invite()
     pair.run()
