@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.interop.harness import sound
-from tests.interop.harness.parties import Party, free_port
+from tests.interop.harness.parties import Party, free_port, listens
 from tests.interop.harness.process import PeerProcess, PeerTimeout
 from tests.interop.harness.relay import Copies, Relay, lose_first, pass_all, repeat
 
@@ -69,6 +69,14 @@ def test_relay_passes_loses_and_repeats(addresses: Iterator[Party]) -> None:
     assert list(exchange(next(addresses), lose_first("ACK"), sent)) == sent[1:]
     assert list(exchange(next(addresses), lose_first("ACK"), [sent[0], *sent])) == sent
     assert list(exchange(next(addresses), repeat("BYE", 3), sent)) == [sent[0], *[sent[1]] * 3]
+
+
+def test_a_listening_port_is_seen(addresses: Iterator[Party]) -> None:
+    party = next(addresses)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        assert not listens(party.address)
+        taken.bind(party.address)
+        assert listens(party.address)
 
 
 def test_a_process_is_ended_with_its_block(tmp_path: Path) -> None:

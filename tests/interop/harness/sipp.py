@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .parties import Party
+from .parties import Party, listens
 from .process import PeerProcess
 
 PROGRAM = "sipp"
@@ -52,6 +53,14 @@ class Sipp(PeerProcess):
         ]  # fmt: skip
         super().__init__("sipp", command, folder)
         self.timeout_s = timeout_s
+        if target is None:
+            self._wait_listening(party)
+
+    def _wait_listening(self, party: Party) -> None:
+        """Return when its socket is there: a call before that is refused by the system."""
+        deadline = time.monotonic() + 5
+        while self.running and not listens(party.address) and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def messages(self) -> str:
         """Every message sent and received so far, as sipp's trace shows them."""
