@@ -13,6 +13,7 @@ from sipmedia.simulation.network import Network
 from sipmedia.simulation.udp import MediaSocket
 
 _log = logging.getLogger(__name__)
+_AFTER_FAILURE_S = 0.02
 
 
 class VirtualRuntime:
@@ -120,10 +121,13 @@ class VirtualTicker:
         self._due = None
         self._stepping = True
         now = self._clock.now
+        deadline: float | None
         try:
             deadline = self._driver.step(now)
-        finally:
-            self._stepping = False
+        except Exception:  # as at the edge of the real media thread
+            _log.exception("the media driver failed; it goes on with the next tick")
+            deadline = now + _AFTER_FAILURE_S
+        self._stepping = False
         if self._stopped:  # by what the step brought about: the last step is still owed
             self._driver.step(now)
         elif deadline is not None:
