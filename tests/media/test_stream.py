@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -456,3 +457,68 @@ def test_statistics_know_both_ways() -> None:
     assert b.last_activity > 101
     assert a.ssrc == b.remote_ssrc
     assert b.source == A
+
+
+CODECS = [("PCMU", 0), ("PCMA", 8), ("G722", 9), ("L16", 96)]
+operations = st.one_of(
+    st.tuples(
+        st.just("plan"),
+        st.sampled_from(CODECS),
+        st.sampled_from([10, 20, 30, 40, 60]),
+        st.sampled_from(MediaDirection),
+        st.booleans(),
+    ),
+    st.tuples(st.sampled_from(["no plan", "digits", "raw", "skip", "listen", "deaf", "lose"])),
+    st.tuples(st.just("run"), st.integers(1, 20)),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(operations, max_size=25))
+def test_whatever_order_of_plans_and_wishes_nothing_fails_and_sound_comes_back(
+    steps: list[tuple[Any, ...]],
+) -> None:
+    state = {"lose": 0}
+
+    def network(n: int, data: bytes) -> Iterable[tuple[float, bytes]]:
+        state["lose"] -= 1
+        return [] if state["lose"] >= 0 else [(0.004, data)]
+
+    pair = talk(network)
+    for what, *details in steps:
+        outbound, inbound = pair.a.stream.outbound, pair.b.stream.inbound
+        if what == "plan":
+            (name, number), ptime_ms, direction, events = details
+            codec = get(name)
+            ours = plan(B, codec, number, ptime_ms=ptime_ms, direction=direction, events=events)
+            theirs = plan(A, codec, number, ptime_ms=20, direction=direction.reversed, events=events)
+            pair.a.engine.update(pair.a.stream, ours)
+            pair.b.engine.update(pair.b.stream, theirs)
+            outbound.set_source(Noise(rate=codec.sample_rate_hz))
+        elif what == "no plan":
+            pair.a.engine.update(pair.a.stream, None)
+        elif what == "digits":
+            outbound.send_digits("1", 60)
+        elif what == "raw":
+            outbound.send_raw(bytes(160))
+        elif what == "skip":
+            pair.a.engine.skip(3)
+        elif what == "listen":
+            inbound.remove_sink(pair.b.heard)
+            inbound.add_sink(pair.b.heard)
+        elif what == "deaf":
+            inbound.remove_sink(pair.b.heard)
+        elif what == "lose":
+            state["lose"] = 3
+        else:
+            pair.run(details[0] * 0.02)
+    pair.a.engine.update(pair.a.stream, plan(B))
+    pair.b.engine.update(pair.b.stream, plan(A))
+    pair.a.stream.outbound.set_source(Noise(9))
+    pair.b.stream.inbound.remove_sink(pair.b.heard)
+    pair.b.stream.inbound.add_sink(pair.b.heard)
+    pair.run(2)
+    pair.b.heard.frames.clear()
+    pair.run(0.5)
+    assert place_of(pair.b.heard.samples[-800:], sent_by(pair.a).samples) > 0
+    assert pair.a.events(StreamFailed) == pair.b.events(StreamFailed) == []
