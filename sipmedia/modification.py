@@ -29,6 +29,7 @@ class Modifications:
         self._before = media.wish
         self._unusable: MediaError | None = None
         self._held_by_remote = False
+        self._ours_waits: InviteUsage | None = None
 
     async def ask(
         self, usage: InviteUsage, *, held: bool | None = None, codecs: tuple[str, ...] | None = None
@@ -63,16 +64,19 @@ class Modifications:
 
     def take_answer(self, body: bytes) -> None:
         """Their answer to our offer inside the call: in a 200, or in the ACK when they wanted an offer."""
+        theirs, self._ours_waits = self._ours_waits, None
         try:
             self._media.take_answer(body)
         except MediaError as error:
-            if self._pending is not None:
+            if self._pending is not None and theirs is None:
                 self._unusable = error  # what becomes of it is said with ModifyAccepted
             else:
                 self._media.rollback()
         else:
-            if self._pending is None:
+            if self._pending is None or theirs is not None:
                 self.compare(self._media.wish)
+        if theirs is not None:
+            theirs.replace_offer(self._media.offer())
 
     def done(self, error: SipMediaError | None) -> None:
         """Our re-INVITE has its outcome; also called, with the reason, when the call ends."""
@@ -87,20 +91,37 @@ class Modifications:
             self.compare(self._before)
             return
         self._media.wish = self._before
-        if isinstance(error, ModificationFailed):
+        if isinstance(error, ModificationFailed) and self._ours_waits is None:
             self._media.rollback()
+        self._ours_waits = None
         pending.set_exception(error)
         pending.exception()  # whoever asked may have been cancelled: that is no lost error
 
     def answer(self, usage: InviteUsage, make: Callable[[], bytes]) -> None:
-        """The far end wants a change: give it what ``make`` makes, or refuse and stay as we are."""
+        """The far end wants a change: give it what ``make`` makes, or refuse and stay as we are.
+
+        An offer of ours that waits for its turn after glare steps back for it, and is made anew.
+        """
+        media = self._media
+        waiting = self._pending is not None
+        wish = media.wish
+        if waiting:
+            media.rollback()
+            media.wish = self._before
         try:
             body = make()
         except MediaError as error:
             usage.reject_offer(refusal(error).status)
+        else:
+            usage.answer_offer(body)
+            self.compare(media.wish)
+        if not waiting:
             return
-        usage.answer_offer(body)
-        self.compare(self._media.wish)
+        media.wish = wish
+        if media.offering:  # they wanted an offer: ours can be made when the ACK has brought their answer
+            self._ours_waits = usage
+        else:
+            usage.replace_offer(media.offer())
 
     def compare(self, before: Wish) -> None:
         """Say what has become of hold since ``before`` (ours) and since the last comparison (theirs)."""

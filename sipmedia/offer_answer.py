@@ -24,6 +24,7 @@ from media import (
     SessionConstraints,
     SessionState,
 )
+from media.sdp.negotiation import SignalingState
 
 _WARNING = re.compile(r'\b[0-9]{3} \S+ "((?:[^"\\]|\\.)*)"')
 
@@ -94,6 +95,11 @@ class OfferAnswer:
     def agreed(self) -> bool:
         """Whether an offer has met its answer."""
         return self.session is not None and self.session.state in (SessionState.ACTIVE, SessionState.PAUSED)
+
+    @property
+    def offering(self) -> bool:
+        """Whether an offer of ours awaits its answer."""
+        return self.session is not None and self.session.signaling_state is SignalingState.HAVE_LOCAL_OFFER
 
     @property
     def held_by_remote(self) -> bool:

@@ -231,6 +231,17 @@ class InviteUsage:
             self.core.act()
             server.reject(status)
 
+    def replace_offer(self, body: bytes) -> None:
+        """What a re-INVITE of ours that waits to be tried again after glare (491) shall offer instead.
+
+        For an application that answered the peer's offer meanwhile, and whose own is out of date by that.
+        """
+        if self._client is None or self._client.done or self._client.in_progress:
+            raise LocalProtocolError("no re-INVITE of ours waits to be tried again")
+        _check_body(body)
+        self.core.check_length(body)
+        self._client.body = body
+
     def info(self, content_type: str, body: bytes) -> None:
         """Send an INFO in the call's dialog."""
         check_confirmed(self.state)

@@ -39,7 +39,8 @@ class ModifyClient:
     def __init__(self, usage: InviteUsage, body: bytes) -> None:
         self._usage = usage
         self._core = usage.core
-        self._body = body
+        self.body = body
+        """The offer, also of the tries to come; empty to ask for one."""
         self._retries = 0
         self._retry: Timer | None = None
         self._outgoing: Outgoing | None = None
@@ -111,9 +112,9 @@ class ModifyClient:
         self._sequence = dialog.next_sequence()
         self._ack = None
         headers = list(core.capabilities)
-        if self._body:
+        if self.body:
             headers.append(("Content-Type", core.config.accept[0]))
-        request = dialog.request("INVITE", self._sequence, headers, self._body)
+        request = dialog.request("INVITE", self._sequence, headers, self.body)
         self._outgoing = core.send_request(
             request, self, dialog.next_hop, contact=True, contact_user=usage.local_uri.uri
         )
@@ -133,7 +134,7 @@ class ModifyClient:
         if not body:
             self._acknowledge()
             self._fail(488, "No session description in the 2xx")
-        elif self._body:
+        elif self.body:
             self._acknowledge()
             self._core.emit(SessionAnswer(usage, body, response.to.tag or ""))
             self._succeed()

@@ -133,3 +133,43 @@ def test_a_far_end_that_wants_an_offer_gets_one(formats: str) -> None:
             await hangup
 
     run(test())
+
+
+@pytest.mark.parametrize("they_offer", [True, False], ids=["offer", "offer wanted"])
+def test_after_glare_theirs_is_answered_and_ours_made_anew(they_offer: bool) -> None:
+    async def test() -> None:
+        async with ScriptedPeer() as peer, pair() as phones:
+            incoming = first(phones.bob, "incoming_call")
+            peer.invite(phones.bob.address, sdp(formats="0 8"))
+            call: Call = (await incoming).call
+            await call.answer()
+            answer = await peer.expect_status(200)
+            peer.acknowledge(answer)
+            holding = asyncio.ensure_future(call.hold())
+            ours = await peer.expect("INVITE")
+            peer.respond(ours, 491)
+            await peer.expect("ACK")
+            held = first(call, "held")
+            hold = sdp(formats="0 8") + "a=sendonly\r\n"
+            peer.request_after(answer, "INVITE", 2, hold if they_offer else "")
+            described = await peer.expect_status(200)
+            peer.request_after(answer, "ACK", 2, "" if they_offer else hold)
+            assert (b"a=recvonly" in described.body) == they_offer
+            assert (await held).by == "remote"
+            again = await peer.expect("INVITE")  # within two seconds: the Call-ID is not ours
+            assert b"a=sendonly" in again.body
+            assert version(again.body) > version(described.body)
+            peer.respond(again, 200, sdp=sdp(formats="0 8") + "a=inactive\r\n")
+            await holding
+            assert (call.held, call.held_by_remote) == (True, True)
+            assert direction(call) == MediaDirection.INACTIVE
+            hangup = asyncio.ensure_future(call.hangup())
+            peer.respond(await peer.expect("BYE"), 200)
+            await hangup
+
+    run(test())
+
+
+def version(description: bytes) -> int:
+    """The version in o= (RFC 8866 section 5.2)."""
+    return int(description.split(b"o=")[1].split()[2])

@@ -83,6 +83,23 @@ class ScriptedPeer(asyncio.DatagramProtocol):
         )
         self.send(text.encode(), self._peer)
 
+    def acknowledge(self, answer: Response) -> None:
+        """Send the ACK for the answer to our INVITE."""
+        self.request_after(answer, "ACK", 1)
+
+    def request_after(self, answer: Response, method: str, number: int, body: str = "") -> None:
+        """Send a request inside the dialog that the answer to our INVITE has made."""
+        content = "Content-Type: application/sdp\r\n" if body else ""
+        text = (
+            f"{method} {answer.contacts[0].uri} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};branch=z9hG4bK{method}{number}\r\n"
+            f"Max-Forwards: 70\r\nFrom: {answer.from_}\r\nTo: {answer.to}\r\n"
+            f"Call-ID: {answer.call_id}\r\nCSeq: {number} {method}\r\n"
+            f"Contact: <sip:peer@127.0.0.1:{self.port}>\r\n{content}"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        )
+        self.send(text.encode(), self._peer)
+
     def invite(self, peer: tuple[str, int], body: str, call_id: str = "scripted-1") -> None:
         """Send an INVITE with that body."""
         self._peer = peer
