@@ -150,6 +150,7 @@ class Call(Parties, CallSound):
         """
         self._need_unanswered("answer")
         self._answering = True
+        self._stop_timer()
         late_offer = self._media.session is None
         try:
             body = self._media.offer() if late_offer else self._media.answer()

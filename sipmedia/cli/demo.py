@@ -129,7 +129,6 @@ async def run_demo(
     Takes about seven seconds. Raises :class:`sipmedia.AddressInUse` (naming which port, and what to change),
     :class:`sipmedia.CallFailed`, :class:`media.MediaError` and OSError for the folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     tell = on_step or (lambda name, sentence: None)
     alice, bob = _Party("alice"), _Party("bob")
     settings = ManagerConfig(rtp_port_range=ports)
@@ -139,6 +138,7 @@ async def run_demo(
         Softphone(_account("alice", alice_bind), bind=alice_bind, media=settings) as alices,
         Softphone(_account("bob", bob_bind), bind=bob_bind, media=settings) as bobs,
     ):
+        folder.mkdir(parents=True, exist_ok=True)
         tell("listening", f"alice's phone is at {format_address(*alices.address)}, bob's at {_at(bobs)}")
         await _converse(alices, bobs, alice, bob, folder, tell, seed)
     tell("checking", "comparing what was said with what was heard")

@@ -187,11 +187,11 @@ def test_an_incoming_call_without_a_free_port_is_refused() -> None:
             incoming = first(phones.bob, "incoming_call")
             phones.alice.dial(phones.bobs_uri)
             await incoming
-            error = first(phones.bob, "call_created")
+            error = first(phones.bob, "error")
             with pytest.raises(CallFailed) as failed:
                 await phones.alice.call(phones.bobs_uri)
             assert failed.value.status == 503
-            await error
+            assert isinstance((await error).error, PortsExhausted)
             with pytest.raises(PortsExhausted):
                 phones.bob.dial("sip:alice@127.0.0.1")
 
