@@ -19,6 +19,8 @@ from sipmedia.simulation.network import Network
 T = TypeVar("T")
 DEFAULT_LIMIT_S = 3600.0
 _CLEANUP_LIMIT_S = 60.0
+_CLEANUP_ROUNDS = 100
+"""Cancelled tasks may start others, but not for ever."""
 
 
 class Simulation:
@@ -99,13 +101,14 @@ class Simulation:
             main.close()
             raise SimulationError("this simulation is over: make another one, or run within `with`")
         try:
-            return self._run(main, limit)
+            value = self._run(main, limit)
         except BaseException as error:
             self._annotate(error)
+            self._close_after(error)
             raise
-        finally:
-            if not self._kept:
-                self.close()
+        if not self._kept:
+            self.close()
+        return value
 
     def close(self) -> None:
         """Cancel what still runs and close the loop; the network and its record stay. May be called twice."""
@@ -113,7 +116,10 @@ class Simulation:
             return
         self._closed = True
         try:
-            while tasks := self.loop.tasks():
+            for _ in range(_CLEANUP_ROUNDS):
+                tasks = self.loop.tasks()
+                if not tasks:
+                    break
                 for task in tasks:
                     task.cancel()
                 self._run(_all_done(tasks), _CLEANUP_LIMIT_S)
@@ -121,6 +127,9 @@ class Simulation:
                     self._report_failure(task)
             self._run(self.loop.shutdown_asyncgens(), _CLEANUP_LIMIT_S)
         finally:
+            for task in self.loop.tasks():  # named by the error already; asyncio need not complain of them
+                stuck: Any = task
+                stuck._log_destroy_pending = False
             self.loop.close()
             self.network.clock.clear()
 
@@ -147,6 +156,14 @@ class Simulation:
         error.add_note(f"in a simulation of seed {self.seed}, after {self.elapsed:.3f} virtual seconds")
         for stray, count in self.network.strays.items():
             error.add_note(f"{count} time{'s' * (count > 1)}: {stray}")
+
+    def _close_after(self, error: BaseException) -> None:
+        """Close, but do not let what goes wrong then hide what went wrong before."""
+        if not self._kept:
+            try:
+                self.close()
+            except SimulationError as second:
+                error.add_note(f"and while closing: {second}")
 
     def _report_failure(self, task: asyncio.Task[Any]) -> None:
         if task.done() and not task.cancelled() and (error := task.exception()) is not None:

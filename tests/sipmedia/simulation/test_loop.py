@@ -299,3 +299,24 @@ def test_errors_of_the_program_come_out_with_the_seed() -> None:
     with pytest.raises(KeyError) as caught:
         Simulation(seed=99).run(main())
     assert caught.value.__notes__ == ["in a simulation of seed 99, after 2.500 virtual seconds"]
+
+
+def test_a_task_that_will_not_be_cancelled_is_named() -> None:
+    async def stubborn() -> None:
+        while True:
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                pass
+
+    async def main(fail: bool) -> None:
+        main.task = asyncio.create_task(stubborn(), name="mule")  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+        if fail:
+            raise LookupError("first")
+
+    with pytest.raises(TimeLimitReached, match="'mule'"):
+        Simulation().run(main(False))
+    with pytest.raises(LookupError, match="first") as caught:
+        Simulation().run(main(True))
+    assert "'mule'" in caught.value.__notes__[-1]
