@@ -8,36 +8,43 @@
 It joins ``dialog`` (SIP) and ``media`` (SDP and RTP); neither knows of the other.
 """
 
-from sipmedia.account import Account
-from sipmedia.call import Call
-from sipmedia.config import PhoneConfig
-from sipmedia.errors import (
-    AddressInUse,
-    CallEnded,
-    CallFailed,
-    InvalidAddress,
-    InvalidCallState,
-    ModificationFailed,
-    PhoneClosed,
-    SipMediaError,
-)
-from sipmedia.events import (
-    Answered,
-    CallCreated,
-    Dtmf,
-    Ended,
-    ErrorOccurred,
-    Held,
-    IncomingCall,
-    MediaStarted,
-    Progress,
-    Resumed,
-    Ringing,
-)
-from sipmedia.parties import CallState
-from sipmedia.playback import CallRecording, Playback
-from sipmedia.softphone import Softphone
-from sipmedia.trace import CallTrace, render_svg, render_text
+# The names below are loaded when they are first asked for: pytest imports this package to find our plugin in
+# every test run of whoever has us installed, calls or no calls.
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sipmedia.account import Account
+    from sipmedia.call import Call
+    from sipmedia.config import PhoneConfig
+    from sipmedia.errors import (
+        AddressInUse,
+        CallEnded,
+        CallFailed,
+        InvalidAddress,
+        InvalidCallState,
+        ModificationFailed,
+        PhoneClosed,
+        SipMediaError,
+    )
+    from sipmedia.events import (
+        Answered,
+        CallCreated,
+        Dtmf,
+        Ended,
+        ErrorOccurred,
+        Held,
+        IncomingCall,
+        MediaStarted,
+        Progress,
+        Resumed,
+        Ringing,
+    )
+    from sipmedia.parties import CallState
+    from sipmedia.playback import CallRecording, Playback
+    from sipmedia.softphone import Softphone
+    from sipmedia.trace import CallTrace, render_svg, render_text
 
 __all__ = [
     "Account",
@@ -70,3 +77,34 @@ __all__ = [
     "render_svg",
     "render_text",
 ]
+
+_HOMES = {
+    "account": ("Account",),
+    "call": ("Call",),
+    "config": ("PhoneConfig",),
+    "errors": (
+        "AddressInUse", "CallEnded", "CallFailed", "InvalidAddress", "InvalidCallState", "ModificationFailed",
+        "PhoneClosed", "SipMediaError",
+    ),
+    "events": (
+        "Answered", "CallCreated", "Dtmf", "Ended", "ErrorOccurred", "Held", "IncomingCall", "MediaStarted",
+        "Progress", "Resumed", "Ringing",
+    ),
+    "parties": ("CallState",),
+    "playback": ("CallRecording", "Playback"),
+    "softphone": ("Softphone",),
+    "trace": ("CallTrace", "render_svg", "render_text"),
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(import_module(f"{__name__}.{home}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

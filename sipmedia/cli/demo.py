@@ -26,11 +26,11 @@ from sipmedia.account import Account
 from sipmedia.call import Call
 from sipmedia.cli.conversation import first_of, stop_by_signal
 from sipmedia.cli.exits import Exit, exit_for
-from sipmedia.cli.heard import THRESHOLD, find
 from sipmedia.cli.output import Output, plain
 from sipmedia.config import format_address, parse_bind, parse_port_range
 from sipmedia.errors import AddressInUse, SipMediaError
 from sipmedia.events import Dtmf, IncomingCall
+from sipmedia.hearing import THRESHOLD, find
 from sipmedia.softphone import Softphone
 from sipmedia.trace import CallTrace, render_svg, render_text
 

@@ -11,6 +11,8 @@ _MEASURE = """
 import sys, time
 began = time.process_time()
 import sipmedia
+for name in sipmedia.__all__:
+    getattr(sipmedia, name)
 seconds = time.process_time() - began
 names = ("typer", "rich", "click", "soundfile", "sounddevice", "soxr")
 heavy = [name for name in names if name in sys.modules]
@@ -22,12 +24,17 @@ def test_all_is_sorted_and_is_what_is_imported() -> None:
     tree = ast.parse(Path(sipmedia.__file__).read_text(encoding="utf-8"))
     imported = [
         alias.asname or alias.name
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sipmedia.")
         for alias in node.names
     ]
     assert sorted(imported) == sipmedia.__all__
     assert all(hasattr(sipmedia, name) for name in sipmedia.__all__)
+    assert set(sipmedia.__all__) <= set(dir(sipmedia))
+
+
+def test_a_name_it_does_not_have_is_an_attribute_error() -> None:
+    assert not hasattr(sipmedia, "Telephone")
 
 
 def test_every_error_and_event_is_exported() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from media import BadAudio, BadDigits
 from media.audio.tones import ToneSource
 from sipmedia import Call, CallEnded
-from sipmedia.cli.heard import find
+from sipmedia.hearing import find
 from tests.sipmedia.kit import connected, first, pair, run
 
 RATE = 8000

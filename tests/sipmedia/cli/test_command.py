@@ -17,7 +17,7 @@ import pytest
 
 from media.audio.tones import sweep
 from sipmedia.cli.exits import Exit
-from sipmedia.cli.heard import find
+from sipmedia.hearing import find
 
 SIPMEDIA = [sys.executable, "-m", "sipmedia"]
 PORTS = ["--rtp-ports", "24300-24500"]

@@ -1,9 +1,9 @@
-"""sipmedia/cli/heard.py: a sound is found again where it was, and nowhere else."""
+"""sipmedia/hearing.py: a sound is found again where it was, and nowhere else."""
 
 import numpy as np
 import pytest
 
-from sipmedia.cli.heard import find
+from sipmedia.hearing import find
 
 RATE = 8000
 GENERATOR = np.random.default_rng(7)
