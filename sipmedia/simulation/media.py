@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from typing import Any
 
 from media.errors import AddressInUse, BadAddress
@@ -77,6 +78,7 @@ class VirtualTicker:
     def __init__(self, network: Network, driver: Steppable) -> None:
         self._clock = network.clock
         self._driver = driver
+        self._context = copy_context()  # events belong to who started it, and to the host that runs on
         self._watched: dict[MediaSocket, Any] = {}
         self._due: float | None = None
         self._number = 0  # of the entry on the agenda that counts; older ones do nothing
@@ -123,7 +125,7 @@ class VirtualTicker:
         now = self._clock.now
         deadline: float | None
         try:
-            deadline = self._driver.step(now)
+            deadline = self._context.run(self._driver.step, now)
         except Exception:  # as at the edge of the real media thread
             _log.exception("the media driver failed; it goes on with the next tick")
             deadline = now + _AFTER_FAILURE_S

@@ -11,6 +11,7 @@ import asyncio
 import errno
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from sipmedia.simulation.host import Host, Node
@@ -52,12 +53,15 @@ class Route:
 class StreamTransport(asyncio.Transport):
     """One end of a connection."""
 
-    def __init__(self, loop: VirtualLoop, route: Route, local: Address, remote: Address) -> None:
+    def __init__(
+        self, loop: VirtualLoop, route: Route, local: Address, remote: Address, context: Context
+    ) -> None:
         super().__init__({"sockname": local, "peername": remote})
         self.peer: StreamTransport | None = None
         self._loop = loop
         self._clock = loop.network.clock
         self._route = route
+        self._context = context
         self._protocol: Any = None
         self._blocked: deque[bytes | None] = deque()  # segments (None: the end) that wait for a cut link
         self._retry_s = _FIRST_RETRY_S
@@ -84,7 +88,7 @@ class StreamTransport(asyncio.Transport):
         if self._broken_by is not None:
             self.break_off(self._broken_by)
         elif self._unread:
-            self._loop.call_soon(self._read_on)
+            self._loop.call_soon(self._read_on, context=self._context)
 
     # --- writing ---
 
@@ -139,7 +143,7 @@ class StreamTransport(asyncio.Transport):
     def resume_reading(self) -> None:
         """Give the protocol what was kept, and what comes."""
         self._reading = True
-        self._loop.call_soon(self._read_on)
+        self._loop.call_soon(self._read_on, context=self._context)
 
     # --- the end ---
 
@@ -152,7 +156,7 @@ class StreamTransport(asyncio.Transport):
         if not self._closing:
             self.write_eof()
             self._closing = True
-            self._loop.call_soon(self._lose, None)
+            self._loop.call_soon(self._lose, None, context=self._context)
 
     def abort(self) -> None:
         """End it both ways; the peer sees a reset."""
@@ -162,7 +166,7 @@ class StreamTransport(asyncio.Transport):
         arrival, peer = self._route.arrival(0), self.peer
         if arrival is not None and peer is not None:
             self._clock.at(arrival, peer.break_off, ConnectionResetError(errno.ECONNRESET, "reset by peer"))
-        self._loop.call_soon(self._lose, None)
+        self._loop.call_soon(self._lose, None, context=self._context)
 
     def break_off(self, error: Exception) -> None:
         """The connection is gone."""
@@ -225,7 +229,7 @@ class StreamTransport(asyncio.Transport):
             return
         peer._unread.append(segment)
         if peer._reading:
-            peer._read_on()
+            peer._context.run(peer._read_on)
 
     def _read_on(self) -> None:
         while self._protocol is not None and self._reading and self._unread and not self._closing:
@@ -254,6 +258,7 @@ class StreamServer(asyncio.AbstractServer):
     def __init__(self, loop: VirtualLoop, factory: Factory) -> None:
         self._loop = loop
         self._factory = factory
+        self._context = copy_context()
         self._bound: list[tuple[Host, Address]] = []
         self._serving = False
         self._closed = loop.create_future()
@@ -303,9 +308,10 @@ class StreamServer(asyncio.AbstractServer):
 
     def accept(self, client: StreamTransport, local: Address, remote: Address, route: Route) -> None:
         """A connection came."""
-        transport = StreamTransport(self._loop, route, local, remote)
+        context = self._context.copy()
+        transport = StreamTransport(self._loop, route, local, remote, context)
         transport.peer, client.peer = client, transport
-        transport.begin(self._factory())
+        context.run(lambda: transport.begin(self._factory()))
 
 
 class ListeningSocket:
@@ -343,7 +349,7 @@ async def connect(
     table: dict[Address, object] = {}
     source = client.bind(table, (own, port), None) if port else (own, client.ephemeral_port())
     route, seen_source, target = _route(network, client, source, remote)
-    transport = StreamTransport(loop, route, source, remote)
+    transport = StreamTransport(loop, route, source, remote, copy_context())
     answered: asyncio.Future[None] = loop.create_future()
 
     def answer(error: OSError | None) -> None:

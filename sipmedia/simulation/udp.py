@@ -6,6 +6,7 @@ import asyncio
 import errno
 import heapq
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from sipmedia.simulation.errors import OutsideNetwork
@@ -126,6 +127,8 @@ class DatagramTransport(asyncio.DatagramTransport, UdpSocket):
         self._loop = loop
         self._protocol = protocol
         self._remote = remote
+        # As in asyncio: what arrives is handled in the context of who made the endpoint, so on its host.
+        self._context = copy_context()
 
     def __repr__(self) -> str:
         return f"<simulated UDP {self.address[0]}:{self.address[1]} on {self.host.name}>"
@@ -134,7 +137,7 @@ class DatagramTransport(asyncio.DatagramTransport, UdpSocket):
         """See `UdpPort`."""
         if self.closed or (self._remote is not None and source != self._remote):
             return
-        self._guarded(self._protocol.datagram_received, data, _sockname(source))
+        self._context.run(self._guarded, self._protocol.datagram_received, data, _sockname(source))
 
     def sendto(self, data: Any, addr: Any = None) -> None:
         """Send to `addr`, or to where it is connected; a failure is told to `error_received`."""

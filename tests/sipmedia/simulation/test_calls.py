@@ -20,7 +20,7 @@ from media.audio.graph import SampleSource
 from media.audio.synthesis import melody
 from media.codec import registry as codecs
 from media.frame import AudioFrame
-from sipmedia import Account, Call, IncomingCall, Softphone
+from sipmedia import Account, Call, CallFailed, IncomingCall, Softphone
 from sipmedia.simulation import GilbertElliott, Network, Simulation
 from sipmedia.simulation.clock import START, STARTED_AT
 
@@ -156,25 +156,66 @@ def test_ipv6() -> None:
     network.host("fd00::1")
     network.host("fd00::2")
 
-    async def main() -> None:
+    async def main() -> int:
         async with Softphone(bind="[fd00::1]:5060") as alice, Softphone(bind="[fd00::2]:5060") as bob:
-            answered = []
+            return await echo_call(alice, bob, "sip:bob@[fd00::2]:5060")
 
-            async def answer(event: IncomingCall) -> None:
-                await event.call.answer()
-                event.call.echo()
-                answered.append(event.call)
+    assert Simulation(network).run(main(), limit=60) > 90
 
-            bob.on("incoming_call", answer)
-            call = await alice.call("sip:bob@[fd00::2]:5060")
-            call.play(melody(8000))
-            await asyncio.sleep(3)
-            statistics = call.statistics()
-            assert statistics is not None
-            assert statistics.media["audio"].packets_received > 100
-            await call.hangup()
 
-    Simulation(network).run(main(), limit=60)
+async def echo_call(alice: Softphone, bob: Softphone, target: str) -> int:
+    """Packets that came back of two seconds of sound."""
+
+    async def answer(event: IncomingCall) -> None:
+        await event.call.answer()
+        event.call.echo()
+
+    bob.on("incoming_call", answer)
+    call = await alice.call(target)
+    call.play(melody(8000))
+    await asyncio.sleep(2)
+    statistics = call.statistics()
+    assert statistics is not None
+    await call.hangup()
+    return statistics.media["audio"].packets_received
+
+
+def test_phones_on_all_addresses_of_their_hosts() -> None:
+    network = pair()
+
+    async def main() -> int:
+        alice, bob = Softphone(bind="0.0.0.0:5060"), Softphone(bind="0.0.0.0:5060")
+        for phone, host in zip((alice, bob), network.hosts, strict=True):
+            with host:  # handlers then run there, too
+                await phone.start()
+        with network.hosts[0]:
+            received = await echo_call(alice, bob, "sip:bob@bob")
+        await alice.aclose()
+        await bob.aclose()
+        return received
+
+    assert Simulation(network).run(main(), limit=60) > 90
+
+
+def test_loopback_addresses_as_in_every_example() -> None:
+    async def main() -> int:
+        async with (
+            Softphone(bind="127.0.0.1:5060") as alice,
+            Softphone(bind="127.0.0.1:5062") as bob,
+        ):
+            return await echo_call(alice, bob, "sip:bob@127.0.0.1:5062")
+
+    assert Simulation().run(main(), limit=60) > 90
+
+
+def test_calling_out_of_the_network_names_the_address() -> None:
+    async def main() -> None:
+        async with Softphone(bind="10.0.0.1:5060") as phone:
+            await phone.call("sip:bob@192.0.2.7")
+
+    with pytest.raises(CallFailed) as caught:
+        Simulation(pair()).run(main(), limit=60)
+    assert "192.0.2.7 is outside the simulated network" in caught.value.__notes__[-1]
 
 
 @pytest.mark.parametrize("kind", ["full_cone", "address_restricted", "port_restricted", "symmetric"])
