@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from media.audio.graph import AudioSource
 from media.files import FileRecorder, Recording
 from media.frame import AudioFrame
@@ -43,7 +45,7 @@ class Playback:
         """Hand the source to the session; done by the call."""
         if self.done:
             return
-        self._source = _Stoppable(source)
+        self._source = _Stoppable(source, session)
         session.play(
             self._source, lambda completed: _to_loop(self._loop, lambda: self.finish(completed=completed))
         )
@@ -60,15 +62,35 @@ class Playback:
 
 
 class _Stoppable:
-    """A source that ends as soon as somebody wants it to."""
+    """A source that ends as soon as somebody wants it to, and goes on when the codec's rate changes.
 
-    def __init__(self, source: AudioSource) -> None:
+    What began at 8 kHz and goes on in a G.722 call (or the other way) is interpolated in straight lines:
+    heard in full, if not in full quality. What is played afterwards is read at the new rate.
+    """
+
+    def __init__(self, source: AudioSource, session: MediaSession) -> None:
         self.stopped = False
         self._source = source
+        self._session = session
+        self._rate = session.rate
+        self._last = np.zeros(1, np.int16)
 
     def pull(self, n: int) -> AudioFrame | None:
         """The next samples, or None."""
-        return None if self.stopped else self._source.pull(n)
+        if self.stopped:
+            return None
+        wanted = self._session.rate
+        if wanted == self._rate:
+            return self._source.pull(n)
+        count = max(1, n * self._rate // wanted)
+        frame = self._source.pull(count)
+        if frame is None:
+            return None
+        known = np.concatenate((self._last, frame.samples))  # beginning where the last ended
+        self._last = known[-1:]
+        places = np.arange(1, n + 1) * (count / n)
+        samples = np.interp(places, np.arange(count + 1), known).astype(np.int16)
+        return AudioFrame(samples, wanted, frame.timestamp * wanted // self._rate)
 
 
 class CallRecording:

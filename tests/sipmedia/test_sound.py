@@ -217,3 +217,19 @@ def test_a_call_never_answered_has_no_statistics_to_speak_of() -> None:
             await call.ended()
 
     run(test())
+
+
+def test_what_is_played_goes_on_when_the_rate_changes() -> None:
+    async def test() -> None:
+        async with connected() as (call, other):
+            tone = ToneSource(RATE, (440.0,), duration_s=1.0)
+            playing = call.play(tone)
+            await hear(other, 0.1)
+            await call.use_codecs("G722")
+            assert other.rate == 16000
+            heard = (await hear(other, 0.4))[-3200:].astype(float)
+            spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
+            assert abs(np.argmax(spectrum) * 16000 / len(heard) - 440) <= 5
+            assert await playing
+
+    run(test())
