@@ -209,6 +209,7 @@ class Inbound:
         except BadPacket:
             self.garbage += 1
             return
+        self.playout.end_spurt(packet.timestamp)
         self._report(digits)
         self._event_open = self._events.open
 

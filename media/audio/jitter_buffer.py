@@ -57,6 +57,7 @@ class JitterBuffer:
         "_delay_ms",
         "_dry",
         "_dry_limit",
+        "_end",
         "_frame",
         "_frame_ms",
         "_last_played",
@@ -124,6 +125,7 @@ class JitterBuffer:
         self._cursor = self._newest = self._last_timestamp = self._last_played = 0
         self._start = self.window_end = self._least_slack = self._most_slack = 0.0
         self._dry = 0
+        self._end: int | None = None
 
     @property
     def depth_ms(self) -> float:
@@ -151,6 +153,8 @@ class JitterBuffer:
         elif len(self._packets) >= CAPACITY:
             self.overflow += 1
             return
+        if self._end is not None and extended >= self._end:
+            self._end = None
         if self._dry:  # what was missing was the middle of a spurt, not its end
             self.concealed += self._dry
             self._dry = 0
@@ -180,6 +184,13 @@ class JitterBuffer:
         if slack > self._most_slack:
             self._most_slack = slack
         return entry
+
+    def end_spurt(self, timestamp: int) -> None:
+        """The sender plays no sound from here on (a telephone-event stands in its place, RFC 4733 s2.1)."""
+        steps = (timestamp - self._last_timestamp) & 0xFFFFFFFF
+        end = self._last_timestamp + (steps if steps < 0x80000000 else steps - 0x100000000)
+        if end > self._newest:  # else the sound has gone on already: a straggler
+            self._end = end
 
     def advance(self, units: int) -> None:
         """So much was played, or stood in for what was missing."""
@@ -234,8 +245,12 @@ class JitterBuffer:
         self.late += 1
         return False
 
-    def _hole(self) -> Entry | int:
+    def _hole(self) -> Entry | int | None:
         if not self._packets:
+            if self._end is not None and self._cursor >= self._end:  # the sender is not heard, but not lost
+                self._state = _IDLE
+                self._end = None
+                return None
             self._dry += 1
             if self._dry > self._dry_limit:
                 self._state = _IDLE

@@ -76,6 +76,10 @@ class Playout:
                 self._select(codec)
         self.buffer.put(timestamp, payload_type, payload, arrival)
 
+    def end_spurt(self, timestamp: int) -> None:
+        """No sound comes from this timestamp on, by the sender's will: nothing shall stand in for it."""
+        self.buffer.end_spurt(timestamp)
+
     def restart(self) -> None:
         """Another source begins: forget what is buffered, and the state of decoders."""
         self._decoders.clear()

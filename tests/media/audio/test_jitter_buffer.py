@@ -57,6 +57,27 @@ def test_traces(trace: str, played: str) -> None:
     assert play(trace, start=2**31 - 3 * FRAME) == played
 
 
+def test_where_a_key_takes_the_place_of_sound_nothing_is_missing() -> None:
+    buffer = JitterBuffer(8000, 20)
+    buffer.put(1000, 0, b"a", 50.004)
+    buffer.end_spurt(1000 + 2 * FRAME)  # b is lost, the key begins where c would be
+    played = []
+    for tick in range(1, 6):
+        got = buffer.get(50 + 0.02 * tick)
+        if got is not None:
+            buffer.advance(FRAME)
+        played.append("." if got is None else "-" if isinstance(got, int) else got[1].decode())
+    assert "".join(played) == "a-..."
+    buffer.put(1000 + 6 * FRAME, 0, b"g", 50.104)
+    got = buffer.get(50.12)
+    assert not isinstance(got, int)
+    assert got is not None
+    assert got[1] == b"g"
+    buffer.advance(FRAME)
+    buffer.end_spurt(1000 + 2 * FRAME)  # the end of that key once more: too late to end anything
+    assert isinstance(buffer.get(50.14), int)
+
+
 def test_a_late_packet_is_told_from_a_lost_one() -> None:
     buffer = JitterBuffer(8000, 20)
     play("A|b|d|||ce|f|", buffer)
