@@ -61,9 +61,9 @@ def install_peers() -> None:
     stamp.write_text("\n".join(PEER_PACKAGES))
 
 
-def import_seconds(runs: int) -> float:
-    """The median time of `import sipmedia` in a fresh interpreter."""
-    code = "import time; t = time.perf_counter(); import sipmedia; print(time.perf_counter() - t)"
+def import_seconds(statement: str, runs: int) -> float:
+    """The median time that an import takes in a fresh interpreter."""
+    code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
     times = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
         for _ in range(runs)

@@ -83,7 +83,7 @@ async def phone(
     party: Party, handler: Callable[[Call], Awaitable[None]] | None = answer, **settings: Any
 ) -> AsyncIterator[Phone]:
     """A Softphone in this process, bound to `party`'s address."""
-    account = Account(f"sip:bob@{party.host}")
+    account = Account(party.uri("bob"))
     async with Softphone(account, bind=party.bind, **settings) as softphone:
         yield Phone(softphone, handler)
 

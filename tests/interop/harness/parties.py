@@ -21,33 +21,47 @@ class Party:
 
     @property
     def bind(self) -> str:
-        """`host:port`, as command lines take it."""
-        return f"{self.host}:{self.sip_port}"
+        """`host:port`, as command lines take it; IPv6 in brackets."""
+        return f"[{self.host}]:{self.sip_port}" if ":" in self.host else f"{self.host}:{self.sip_port}"
 
     @property
     def address(self) -> tuple[str, int]:
         return self.host, self.sip_port
 
     def uri(self, user: str) -> str:
-        return f"sip:{user}@{self.host}:{self.sip_port}"
+        return f"sip:{user}@{self.bind}"
 
 
 def free_port(host: str, kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
     """A port nobody holds on `host` now, UDP unless told otherwise."""
-    with socket.socket(socket.AF_INET, kind) as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
 
 
+def has_ipv6() -> bool:
+    """Whether ::1 can be listened on."""
+    try:
+        free_port("::1")
+    except OSError:
+        return False
+    return True
+
+
 def listens(address: tuple[str, int]) -> bool:
     """Whether a program holds this UDP port, as Linux tells it; elsewhere after half a second, hopefully."""
-    table = Path("/proc/net/udp")
+    host, port = address
+    family, table = (
+        (socket.AF_INET6, Path("/proc/net/udp6")) if ":" in host else (socket.AF_INET, Path("/proc/net/udp"))
+    )
     if not table.exists():
         time.sleep(0.5)
         return True
-    host, port = address
-    entry = f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
+    packed = socket.inet_pton(family, host)
+    words = (int.from_bytes(packed[i : i + 4], sys.byteorder) for i in range(0, len(packed), 4))
+    entry = "".join(f"{word:08X}" for word in words) + f":{port:04X}"
     return any(line.split()[1] == entry for line in table.read_text().splitlines()[1:])
 
 
