@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .parties import Party, listens
+from .parties import Party, free_port, listens
 from .process import PeerProcess
 
 PROGRAM = "sipp"
@@ -44,7 +44,7 @@ class Sipp(PeerProcess):
             what = ["-sn", scenario]
         command = [
             PROGRAM, *what, *([target] if target else []),
-            "-i", party.host, "-p", str(party.sip_port), "-mi", party.host, "-mp", "17300",
+            "-i", party.host, "-p", str(party.sip_port), "-mi", party.host, "-mp", str(free_port(party.host) & ~1),
             "-m", str(calls), "-r", str(rate), "-s", service, "-nostdin",
             "-timeout", str(timeout_s), "-timeout_error",
             "-trace_msg", "-message_file", str(folder / "messages.log"),
