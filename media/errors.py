@@ -15,6 +15,7 @@
     │   ├── BadPortRange    empty, odd, or outside 1024-65535
     │   └── PortsExhausted  every port of the range is taken
     ├── UnknownCodec        no codec of that name; lists those there are
+    ├── CodecUnavailable    a codec whose library is not installed; says what to install
     ├── CodecError          a payload that cannot be decoded, samples that cannot be encoded
     ├── BadPacket           not an RTP or RTCP packet
     ├── BadAudio            bytes that are no whole number of samples, a file of the wrong kind
@@ -164,6 +165,15 @@ class UnknownCodec(MediaError, LookupError):
         self.name = name
         self.known = tuple(known)
         super().__init__(f"unknown codec {name!r}; there are {', '.join(self.known) or 'none'}")
+
+
+class CodecUnavailable(MediaError):
+    """The codec is known, but the library it needs cannot be loaded; `name` is the codec's."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"codec {name} cannot be used: {reason}")
 
 
 class CodecError(MediaError):

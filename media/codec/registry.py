@@ -19,7 +19,10 @@ _log = logging.getLogger(__name__)
 
 
 class Registry:
-    """Codecs by name, RTP clock rate and channels. A name without a rate means the first registered."""
+    """Codecs by name, RTP clock rate and channels.
+
+    What is left out is free: a name alone means the first registered in mono, else the first (opus/48000/2).
+    """
 
     def __init__(self, plugins: Iterable[EntryPoint] | None = None) -> None:
         self._codecs: dict[tuple[str, int, int], Codec] = {}
@@ -31,7 +34,7 @@ class Registry:
         self._codecs[codec.name.upper(), codec.clock_rate_hz, codec.channels] = codec
         return codec
 
-    def get(self, name: str, clock_rate_hz: int | None = None, channels: int = 1) -> Codec:
+    def get(self, name: str, clock_rate_hz: int | None = None, channels: int | None = None) -> Codec:
         """The codec of that name (any case); `UnknownCodec` lists the ones there are."""
         codec = self._find(name, clock_rate_hz, channels)
         if codec is None and not self._plugins_loaded:
@@ -39,7 +42,7 @@ class Registry:
             codec = self._find(name, clock_rate_hz, channels)
         if codec is None:
             wanted = name if clock_rate_hz is None else f"{name}/{clock_rate_hz}"
-            if channels != 1:
+            if channels not in (None, 1):
                 wanted += f" with {channels} channels"
             raise UnknownCodec(wanted, self.names())
         return codec
@@ -57,14 +60,15 @@ class Registry:
                 return codec
         return None
 
-    def _find(self, name: str, clock_rate_hz: int | None, channels: int) -> Codec | None:
+    def _find(self, name: str, clock_rate_hz: int | None, channels: int | None) -> Codec | None:
         wanted = name.upper()
-        if clock_rate_hz is not None:
-            return self._codecs.get((wanted, clock_rate_hz, channels))
-        for (known, _, its_channels), codec in self._codecs.items():
-            if known == wanted and its_channels == channels:
-                return codec
-        return None
+        suitable = [
+            codec
+            for (known, rate, its_channels), codec in self._codecs.items()
+            if known == wanted and clock_rate_hz in (None, rate) and channels in (None, its_channels)
+        ]
+        mono = (codec for codec in suitable if codec.channels == 1)
+        return next(mono, None) or next(iter(suitable), None)
 
     def _load_plugins(self) -> None:
         self._plugins_loaded = True
