@@ -34,6 +34,7 @@ from sipmedia.milestones import Milestones
 from sipmedia.modification import Modifications
 from sipmedia.offer_answer import OfferAnswer, refusal, warning_text
 from sipmedia.parties import CallState, Parties
+from sipmedia.reason import reason_header, reason_words
 from sipmedia.sound import CallSound
 from sipmedia.trace import CallTrace
 
@@ -256,7 +257,8 @@ class Call(Parties, CallSound):
                 self._finish("remote", CallFailed(487, reason_phrase(487), "cancelled"))
                 self.drop()
             case sip.CallEnded():
-                self._finish(event.by, CallFailed(487, event.reason, "media"), event.reason)
+                words = reason_words(event.reason)
+                self._finish(event.by, CallFailed(487, words, "media"), words)
                 self.drop()
 
     def _on_progress(self, event: sip.Progress) -> None:
@@ -303,7 +305,7 @@ class Call(Parties, CallSound):
     def _no_media(self) -> None:
         """It was answered, but with nothing that we can hear or say."""
         error = self._media_error or "the far end answered without saying what sound it takes"
-        self.usage.bye(_reason(488))
+        self.usage.bye(reason_header(488))
         self._finish("local", CallFailed(488, str(error), "media"))
 
     def _on_failed(self, event: sip.CallFailed) -> None:
@@ -444,8 +446,3 @@ _FAILED_BY: dict[str, EndedBy] = {
     "cancelled": "local",
     "no_ack": "timeout",
 }
-
-
-def _reason(status: int) -> str:
-    """A Reason header value (RFC 3326)."""
-    return f'SIP;cause={status};text="{reason_phrase(status)}"'
