@@ -58,7 +58,7 @@ async def answer_calls(
         out.summary(exit_code=code, meaning=code.words, calls=[])
         return code
     code = desk.code
-    out.summary(exit_code=code, meaning=code.words, calls=[summary_of(call) for call in desk.taken])
+    out.summary(exit_code=code, meaning=code.words, calls=desk.summaries())
     return code
 
 
@@ -77,7 +77,6 @@ class _Desk:
         echo: bool,
         reject: int | None,
     ) -> None:
-        self.taken: list[Call] = []
         self.code = Exit.TALKED
         self._settings = settings
         self._out = out
@@ -86,7 +85,9 @@ class _Desk:
         self._ring = ring
         self._echo = echo
         self._reject = reject
+        self._taken: dict[int, Call] = {}
         self._over = 0
+        self._summaries: dict[int, dict[str, object]] = {}
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         phone.on("incoming_call", self._on_call)
 
@@ -94,13 +95,18 @@ class _Desk:
         """Until there were enough calls, or Ctrl-C."""
         await first_of(self._done, self._stop.asked)
 
+    def summaries(self) -> list[dict[str, object]]:
+        """One of each call, in the order in which they came."""
+        going_on = {number: summary_of(call) for number, call in self._taken.items()}
+        return [summary for _, summary in sorted((self._summaries | going_on).items())]
+
     async def _on_call(self, event: IncomingCall) -> None:
         call, out = event.call, self._out
-        if self._calls is not None and len(self.taken) >= self._calls:
+        number = self._over + len(self._taken) + 1
+        if self._calls is not None and number > self._calls:
             call.reject(486)
             return
-        self.taken.append(call)
-        number = len(self.taken)
+        self._taken[number] = call
         out.event(
             "incoming", f"{call.remote_name} calls ({call.remote_uri})",
             **{"from": call.remote_uri, "call_id": call.call_id},
@@ -112,6 +118,9 @@ class _Desk:
             save_trace(call, numbered(self._settings.trace, number), out)
         out.ladder(call.trace)
         self._over += 1
+        del self._taken[number]  # its trace and sound are no more to be kept: we may run for years
+        if out.as_json:
+            self._summaries[number] = summary_of(call)
         if self._calls is not None and self._over >= self._calls and not self._done.done():
             self._done.set_result(None)
 

@@ -1,6 +1,7 @@
 """sipmedia/cli/answer.py: taking several calls, and those that go wrong."""
 
 import asyncio
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,23 @@ def test_two_calls_then_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[st
     }  # fmt: skip
     for line in capsys.readouterr().out.splitlines():
         json.loads(line)
+
+
+def test_calls_that_are_over_take_no_memory() -> None:
+    async def test() -> None:
+        told = Told()
+        answering = asyncio.ensure_future(answer_calls(cli_settings(duration=None), told, calls=3))
+        async with Softphone(bind="127.0.0.1:0") as phone:
+            for taken in range(1, 4):
+                call = await phone.call(await told.address)
+                gc.collect()
+                here = [kept for kept in gc.get_objects() if isinstance(kept, Call) and kept.incoming]
+                assert len(here) <= 2, f"call {taken} of 3 is up, the one before it may be ending"
+                await call.hangup()
+        await answering
+        assert len(told.events[-1]["calls"]) == 3
+
+    run(test())
 
 
 def test_a_caller_that_gives_up() -> None:
