@@ -9,10 +9,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from media.audio.graph import AudioSink, AudioSource, Playlist
 from media.audio.write_queue import Idle, WriteQueue
 from media.driver import StreamHandle
 from media.errors import InvalidState
+from media.frame import AudioFrame
 from media.plan import Address, StreamPlan
 from media.ports import PortAllocator, RtpSockets
 from media.rtp.statistics import StreamStatistics
@@ -67,8 +70,8 @@ class AudioPath:
         with self._lock:
             if self._closed:
                 return
-            self._users.remove(session)
-            self._users.append(session)
+            # Replaced, not changed: the thread of events reads `owner` without the lock.
+            self._users = [*(user for user in self._users if user is not session), session]
             self.plan = plan
             if plan is not None and plan.send_codec is not None:
                 self._set_rate(plan.send_codec.sample_rate_hz)
@@ -83,7 +86,10 @@ class AudioPath:
     def set_source(self, source: AudioSource | None) -> None:
         """Send what `source` gives in place of what is written; None: what is written again."""
         self._source = source
-        self.playlist.fallback = self.queue if source is None else source
+        if source is None:
+            self.playlist.fallback = self.queue
+        else:
+            self.playlist.fallback = source if self.queue.idle == "none" else _OrSilence(source, self)
 
     def add_sink(self, sink: AudioSink) -> None:
         """Give `sink` what is received."""
@@ -162,3 +168,24 @@ class AudioPath:
         if self._source is None:
             self.playlist.fallback = self.queue
         old.clear()
+
+
+class _OrSilence:
+    """A source, and silence where it has nothing.
+
+    An echo of a peer that says nothing would else say nothing either; a peer behind NAT may wait for that.
+    """
+
+    def __init__(self, source: AudioSource, path: AudioPath) -> None:
+        self._source = source
+        self._path = path
+        self._silence = AudioFrame(np.zeros(0, np.int16), 0, 0)
+
+    def pull(self, n: int) -> AudioFrame | None:
+        frame = self._source.pull(n)
+        if frame is not None:
+            return frame
+        silence, rate = self._silence, self._path.rate_hz
+        if len(silence.samples) != n or silence.sample_rate_hz != rate:
+            silence = self._silence = AudioFrame(np.zeros(n, np.int16), rate, 0)
+        return silence

@@ -37,7 +37,7 @@ BATCH = 16
 MAX_DATAGRAM = 4096
 """60 ms of 16-bit samples at 32 kHz; anything longer is no audio packet and is dropped."""
 RECEIVE_BUFFER = 208 * 1024
-"""Linux takes no more unless told to (net.core.rmem_max), and doubles it: a tick of 27,000 packets a second."""
+"""The most that Linux gives unless told otherwise; it doubles it. A tick of 27,000 packets a second fits."""
 SEND_BUFFER = 128 * 1024
 _ADDRESS_CACHE = 4096
 _OLDEST_ARRIVAL_S = 2.0

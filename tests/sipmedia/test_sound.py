@@ -233,3 +233,16 @@ def test_what_is_played_goes_on_when_the_rate_changes() -> None:
             assert await playing
 
     run(test())
+
+
+def test_an_echo_sends_silence_to_who_says_nothing() -> None:
+    """Two echoes: somebody has to begin, and what is behind NAT waits for the first packet."""
+
+    async def test() -> None:
+        async with connected() as (call, other):
+            call.echo()
+            other.echo()
+            for side in (call, other):
+                assert not (await hear(side, 0.2)).any()
+
+    run(test())
