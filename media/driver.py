@@ -21,6 +21,7 @@ from media.dtmf.telephone_event import MAX_DURATION_MS, MIN_DURATION_MS, check_d
 from media.engine import BLOCK_MS, Engine
 from media.errors import BadDigits, InvalidState
 from media.events import StreamClosed, StreamEvent
+from media.forwarding import Forwarder
 from media.plan import StreamPlan
 from media.ports import RtpSockets
 from media.rtp.statistics import StreamStatistics
@@ -124,6 +125,15 @@ class StreamHandle:
     def remove_tap(self, sink: AudioSink) -> None:
         """No more of it."""
         self._driver.do(lambda: self._stream.outbound.remove_tap(sink))
+
+    def forward_to(self, other: "StreamHandle | None", on_misfit: Callable[[], None] | None = None) -> None:
+        """Send on, undecoded, what is received as what `other` of the same driver sends; None ends it.
+
+        Give `other` a source that has nothing to send: what it sends by itself comes first. `on_misfit` is
+        called on the media thread at the first packet of a codec that `other` does not send.
+        """
+        forwarder = None if other is None else Forwarder(self._stream, other.stream, on_misfit)
+        self._driver.do(lambda: self._stream.inbound.set_forwarder(forwarder))
 
     def statistics(self) -> StreamStatistics:
         """What was counted so far; after `close` the final counts."""

@@ -33,6 +33,14 @@ class Listener(Protocol):
         ...
 
 
+class Forwarder(Protocol):
+    """Takes packets as they are (`media.forwarding`)."""
+
+    def receive(self, packet: RtpPacket, now: float) -> None:
+        """One packet that was accepted and is no duplicate."""
+        ...
+
+
 class Inbound:
     """Checks whom packets come from, counts them, and plays them while somebody listens."""
 
@@ -50,6 +58,7 @@ class Inbound:
         "digits",
         "elapsed_ms",
         "foreign",
+        "forwarder",
         "garbage",
         "last_arrival",
         "past_duplicates",
@@ -73,6 +82,8 @@ class Inbound:
         self.last_arrival = 0.0
         self.past_received = self.past_lost = self.past_duplicates = self.past_reordered = 0
         """Counts of the sources before the present one."""
+        self.forwarder: Forwarder | None = None
+        """Who sends on, undecoded, what is received."""
         self._listener = listener
         self._block_ms = 20
         self._sinks: tuple[AudioSink, ...] = ()
@@ -112,6 +123,10 @@ class Inbound:
         """Give it nothing more."""
         self._sinks = tuple(other for other in self._sinks if other is not sink)
 
+    def set_forwarder(self, forwarder: Forwarder | None) -> None:
+        """Have packets sent on from now on; sinks get what is in them all the same."""
+        self.forwarder = forwarder
+
     def receive(self, data: bytes, address: Address, arrival: float) -> None:
         """Take one datagram that is no RTCP; whatever it is, it does no harm."""
         try:
@@ -137,6 +152,8 @@ class Inbound:
         payload = packet.payload
         self.last_arrival = arrival
         self.bytes += len(payload)
+        if self.forwarder is not None and self._receives:
+            self.forwarder.receive(packet, arrival)
         if is_event:
             self._receive_event(packet, arrival)
         elif payload and self._sinks and self._receives:

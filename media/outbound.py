@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from media.audio.graph import AudioSink, AudioSource
-from media.codec.base import Codec, Encoder
+from media.codec.base import Codec, Decoder, Encoder
 from media.dtmf.telephone_event import TelephoneEventSender
-from media.errors import BadAudio
+from media.errors import BadAudio, CodecError
 from media.frame import AudioFrame, Samples
 from media.plan import Address, StreamPlan
 from media.rtp.sender import Sender
@@ -46,6 +46,7 @@ class Outbound:
         "_event_clock",
         "_event_type",
         "_events",
+        "_forward_decoder",
         "_have",
         "_listener",
         "_packet_samples",
@@ -87,6 +88,7 @@ class Outbound:
         self._digits_before = 0
         self._codec: Codec | None = None
         self._encoder: Encoder | None = None
+        self._forward_decoder: Decoder | None = None  # for taps
         self._payload_type = 0
         self._sends = False
         self._rate = 8000
@@ -101,6 +103,7 @@ class Outbound:
         codec = None if plan is None else plan.send_codec
         if codec != self._codec or self._encoder is None:
             self._encoder = None if codec is None else codec.make_encoder()
+            self._forward_decoder = None
             self._parts.clear()
             self._have = 0
         self._codec = codec
@@ -192,6 +195,42 @@ class Outbound:
         sender.advance(self._units)
         self.elapsed_ms += self._block_ms
 
+    def fits(self, codec: Codec | None) -> bool:
+        """Whether payloads of `codec` (None: telephone-events) are what this stream sends."""
+        ours = self._codec
+        if codec is None or ours is None:
+            return codec is None and self._event_type is not None
+        return (codec.name, codec.clock_rate_hz, codec.channels) == (
+            ours.name,
+            ours.clock_rate_hz,
+            ours.channels,
+        )
+
+    def forward(
+        self, codec: Codec | None, payload: bytes, marker: bool, lead: int, timestamp: int, now: float
+    ) -> bool:
+        """Send a packet of another stream, whose payload `fits`; False while we send something of our own.
+
+        Numbers as in `Sender.forwarded_packet`. Taps get what is in it.
+        """
+        sender, destination = self.sender, self.destination
+        if not self._sends or destination is None or self._special or sender.talking:
+            return False
+        payload_type = self._payload_type if codec is not None else self._event_type
+        assert payload_type is not None
+        self._send(sender.forwarded_packet(payload_type, payload, lead, timestamp, marker), destination)
+        self.last_sent = now
+        if self._taps and codec is not None:
+            if self._forward_decoder is None:
+                self._forward_decoder = codec.make_decoder()
+            try:
+                samples = self._forward_decoder.decode(payload)
+            except CodecError:
+                return True  # what it is worth its receiver may decide
+            behind = (sender.timestamp - timestamp & 0xFFFFFFFF) * self._rate // self._clock
+            self._tap(samples, behind)
+        return True
+
     def skip(self, blocks: int) -> None:
         """So many ticks were left out."""
         self.sender.advance(blocks * self._units)
@@ -237,9 +276,9 @@ class Outbound:
             have -= start
         self._have = have
 
-    def _tap(self, samples: Samples) -> None:
+    def _tap(self, samples: Samples, behind: int = 0) -> None:
         """Frames with the stream's time, not the source's: sources change, and begin when they like."""
-        frame = AudioFrame(samples, self._rate, self.elapsed_ms * self._rate // 1000)
+        frame = AudioFrame(samples, self._rate, self.elapsed_ms * self._rate // 1000 - behind)
         for tap in self._taps:
             try:
                 tap.push(frame)

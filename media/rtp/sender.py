@@ -52,3 +52,24 @@ class Sender:
         packet = self.packet(payload_type, payload, self.timestamp - timestamp)
         self._talking = False
         return packet
+
+    def forwarded_packet(
+        self, payload_type: int, payload: bytes, lead: int, timestamp: int, marker: bool
+    ) -> bytes:
+        """A packet of somebody else's numbering: `lead` numbers after the next one (negative: a late one).
+
+        Our own clock goes on from its timestamp if that is ahead.
+        """
+        number = (self.sequence_number + lead) & 0xFFFF
+        if lead >= 0:
+            self.sequence_number = (number + 1) & 0xFFFF
+        if 0 < (timestamp - self.timestamp) & 0xFFFFFFFF < 1 << 31:
+            self.timestamp = timestamp
+        self.packets += 1
+        self.bytes += len(payload)
+        return _pack(0x80, payload_type | marker << 7, number, timestamp, self.ssrc) + payload
+
+    @property
+    def talking(self) -> bool:
+        """Whether the last slot had a packet of our own audio."""
+        return self._talking
