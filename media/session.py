@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from media.audio_path import AudioPath
+from media.codec.base import Codec
 from media.config import SessionConstraints, SessionState
 from media.dispatch import Emitter
 from media.errors import MediaError
@@ -54,6 +55,8 @@ class MediaSession(SessionAudio):
     ) -> None:
         self._wishes: Wishes = manager.default_wishes
         self._pending: Wishes | None = None
+        self._known: dict[int, Codec] = {}
+        """Every format agreed so far: what it names may still arrive for a while."""
         rate_hz = self._wishes.codecs[0].sample_rate_hz
         super().__init__(path or AudioPath(rate_hz, manager.config.idle))
         self._path.join(self)
@@ -263,6 +266,7 @@ class MediaSession(SessionAudio):
                 self._manager, self._manager.new_session_id(), self._negotiation.fork(), self._path
             )
             session._wishes, session._pending = self._wishes, self._pending
+            session._known = dict(self._known)
         self._manager.adopt(session)
         return session
 
@@ -368,19 +372,22 @@ class MediaSession(SessionAudio):
         self._path.apply(self, plan, self._manager.open_stream)
 
     def _apply_agreement(self) -> None:
-        """Go by what is agreed; formats agreed earlier may still arrive for a while and stay known."""
+        """Go by what is agreed, and stay ready for all that was agreed earlier."""
         audio = self._negotiation.audio
         if audio is None:
             self._apply(None)
             return
-        known = self._path.plan.receive_codecs if self._path.plan is not None else {}
-        self._apply(agreed_plan(audio, known, self._manager.cname))
+        self._apply(agreed_plan(audio, self._known, self._manager.cname))
+        self._known.update(audio.receive_codecs)
 
     def _apply_offer(self, local: LocalAudio) -> None:
         """Be ready for what we just offered."""
         current = self._path.plan if self._negotiation.audio is not None else None
-        offered, events = self._negotiation.offered_codecs, self._negotiation.offered_events
-        self._apply(offering_plan(local, offered, events, current, self._manager.cname))
+        n = self._negotiation
+        plan = offering_plan(
+            local, n.offered_codecs, n.offered_events, n.offered_noise, current, self._manager.cname
+        )
+        self._apply(plan)
 
 
 class _FramePost:

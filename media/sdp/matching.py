@@ -6,11 +6,12 @@ like) and `AudioAgreement` (what both ends settled on). The rules are those of R
 
 - An answer names *all* common codecs, in the order of the offer, with the payload types of the offer;
   `prefer_own` takes our order, `one_codec` only the first. telephone-event is added for each clock
-  rate in use.
+  rate in use, and at 8000 Hz for those devices that know no other; comfort noise when wished.
 - We send the first codec of the other side's list that we know, with the payload type found there.
 - RTP/AVP and RTP/AVPF are accepted and answered with the same profile (of AVPF nothing is used).
   RTP/SAVP, RTP/SAVPF and the DTLS profiles are refused: plain RTP in their place would be
   a downgrade. a=crypto on an RTP/AVP line asks for SRTP only where it is possible (RFC 8643): ignored.
+- What the peer's fmtp asks of a codec binds our encoder (`Codec.bound_by`).
 - c=0.0.0.0, the hold of RFC 2543, means "send nothing to me": the answer is recvonly (or inactive).
 - A host name in c= is accepted; we do not resolve it but answer to where the media comes from.
 """
@@ -23,6 +24,7 @@ from functools import lru_cache
 from media.codec.base import Codec
 from media.plan import Address, MediaDirection
 from media.sdp.attributes import (
+    COMFORT_NOISE,
     RTP_PROFILES,
     TELEPHONE_EVENT,
     RtpMap,
@@ -40,7 +42,8 @@ from media.sdp.description import Line, MediaDescription, SessionDescription
 OUR_EVENTS = frozenset(range(16))
 """The digits 0-9 * # A-D (RFC 4733 table 3)."""
 
-SENDABLE_PTIMES_MS = (60, 40, 30, 20, 10)
+_EVENT_CLOCK_HZ = 8000
+"""That of telephone-event in devices that offer no other, whatever the codec."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class LocalAudio:
     """What we would offer or accept: our address as the peer shall see it, codecs by preference, wishes.
 
     `events_payload_type` is where our offers put telephone-event, None for never; in answers it only
-    matters whether it is None. `enabled` False switches the line off (port 0).
+    matters whether it is None. `comfort_noise` offers and accepts CN/8000 (RFC 3389); `silence_suppression`
+    sends it in our pauses. `enabled` False switches the line off (port 0).
     """
 
     address: str
@@ -60,6 +64,8 @@ class LocalAudio:
     prefer_own: bool = False
     one_codec: bool = False
     rtcp_mux: bool = False
+    comfort_noise: bool = False
+    silence_suppression: bool = False
     enabled: bool = True
 
 
@@ -67,7 +73,7 @@ class LocalAudio:
 class AudioAgreement:
     """What offer and answer came to for the audio line at `index`, from our side.
 
-    Everything a `StreamPlan` needs but the CNAME. `remote_rtp` is None while the peer gave no address
+    Everything a `StreamPlan` needs but the CNAME, under the same names. `remote_rtp` is None while the peer gave no address
     to send to (held the old way, or a host name).
     """
 
@@ -78,6 +84,9 @@ class AudioAgreement:
     receive_codecs: Mapping[int, Codec]
     telephone_event_send: int | None
     telephone_event_receive: int | None
+    telephone_event_clock_hz: int | None
+    comfort_noise_send: int | None
+    comfort_noise_receive: int | None
     ptime_ms: int
     remote_rtp: Address | None
     remote_rtcp: Address | None
@@ -85,6 +94,7 @@ class AudioAgreement:
 
 
 CodecKey = tuple[str, int, int]
+NOISE_KEY: CodecKey = (COMFORT_NOISE, 8000, 1)
 
 
 def key_of(item: Codec | RtpMap) -> CodecKey:
@@ -105,10 +115,15 @@ class PayloadTypes:
     by_number: Mapping[int, CodecKey] = field(default_factory=dict)
 
     def learn(self, agreed: Iterable[RtpMap], seen: Iterable[RtpMap] = ()) -> "PayloadTypes":
-        """With what a peer's line says: `agreed` codecs that have no number yet keep the peer's."""
+        """With what a peer's line says: `agreed` codecs that have no number yet keep the peer's.
+
+        Unless it stands for another codec of ours: a peer that gives numbers a new meaning in mid-session
+        (against section 8.3.2) would have us offer one number twice.
+        """
         by_key, by_number = dict(self.by_key), dict(self.by_number)
         for entry in agreed:
-            by_key.setdefault(key_of(entry), entry.payload_type)
+            if entry.payload_type not in by_key.values():
+                by_key.setdefault(key_of(entry), entry.payload_type)
             by_number.setdefault(entry.payload_type, key_of(entry))
         for entry in seen:
             by_number.setdefault(entry.payload_type, key_of(entry))
@@ -129,7 +144,7 @@ class PayloadTypes:
 
 
 def offered_formats(local: LocalAudio, types: PayloadTypes) -> tuple[list[RtpMap], PayloadTypes]:
-    """The formats of an offer: our codecs in order, then telephone-event for each clock rate among them."""
+    """The formats of an offer: our codecs in order, comfort noise, telephone-event for each clock rate."""
     entries = []
     event_key = (TELEPHONE_EVENT.upper(), local.codecs[0].clock_rate_hz if local.codecs else 8000, 1)
     if local.events_payload_type is not None:  # first, so that no codec takes the number it wants
@@ -137,8 +152,14 @@ def offered_formats(local: LocalAudio, types: PayloadTypes) -> tuple[list[RtpMap
     for codec in local.codecs:
         number, types = types.assign(key_of(codec), codec.static_payload_type)
         entries.append(RtpMap(number, codec.name, codec.clock_rate_hz, codec.channels))
+    if local.comfort_noise and any(codec.clock_rate_hz == NOISE_KEY[1] for codec in local.codecs):
+        number, types = types.assign(NOISE_KEY, 13)
+        entries.append(RtpMap(number, *NOISE_KEY))
     if local.events_payload_type is not None:
-        for rate in dict.fromkeys(codec.clock_rate_hz for codec in local.codecs):
+        rates = [codec.clock_rate_hz for codec in local.codecs]
+        if max(rates, default=0) > 16000:  # Opus: many a device that has it sends events at 8000 all the same
+            rates.append(_EVENT_CLOCK_HZ)
+        for rate in dict.fromkeys(rates):
             number, types = types.assign((TELEPHONE_EVENT.upper(), rate, 1), local.events_payload_type)
             entries.append(RtpMap(number, TELEPHONE_EVENT, rate))
     return entries, types
@@ -212,15 +233,19 @@ def match_offer(offered: Sequence[RtpMap], local: LocalAudio) -> list[RtpMap]:
         chosen.sort(key=lambda entry: ours.index(key_of(entry)))
     if local.one_codec:
         del chosen[1:]
+    beside: dict[int, RtpMap] = {}
+    rates = {entry.clock_rate_hz for entry in chosen}
     if chosen and local.events_payload_type is not None:
-        rates = {entry.clock_rate_hz for entry in chosen}
-        events: dict[int, RtpMap] = {}
+        offered_rates = {entry.clock_rate_hz for entry in offered if entry.is_event}
+        wanted = rates if rates <= offered_rates else rates | {_EVENT_CLOCK_HZ}
         for entry in offered:
-            if entry.is_event and entry.clock_rate_hz in rates:
-                events.setdefault(entry.clock_rate_hz, entry)
-        chosen.extend(events.values())
-        if not local.prefer_own:
-            chosen.sort(key=offered.index)
+            if entry.is_event and entry.clock_rate_hz in wanted:
+                beside.setdefault(entry.clock_rate_hz, entry)
+    chosen.extend(beside.values())
+    if local.comfort_noise and NOISE_KEY[1] in rates:
+        chosen.extend([entry for entry in offered if key_of(entry) == NOISE_KEY][:1])
+    if not local.prefer_own:
+        chosen.sort(key=offered.index)
     return chosen
 
 
@@ -271,8 +296,8 @@ def accept_audio(
 
 
 def labels(entries: Iterable[RtpMap]) -> tuple[str, ...]:
-    """The codecs among formats as people write them, without telephone-event."""
-    return tuple(dict.fromkeys(entry.label for entry in entries if not entry.is_event))
+    """The codecs among formats as people write them, without telephone-event and comfort noise."""
+    return tuple(dict.fromkeys(entry.label for entry in entries if entry.is_codec))
 
 
 def _agree(
@@ -287,11 +312,16 @@ def _agree(
     """Put together an agreement from the formats we receive and send, and the peer's own line."""
     media = session.media[index]
     codecs = {key_of(codec): codec for codec in local.codecs}
-    first = next(entry for entry in send if not entry.is_event)
-    receive_codecs = {entry.payload_type: codecs[key_of(entry)] for entry in receive if not entry.is_event}
+    first = next(entry for entry in send if entry.is_codec)
+    send_codec = codecs[key_of(first)].bound_by(fmtp_of(media, first.payload_type) or "")
+    event = _event_of(send, first.clock_rate_hz)
+    event_clock_hz = first.clock_rate_hz if event is None else event.clock_rate_hz
+    our_event = _event_of(receive, event_clock_hz)
+    suppress = local.silence_suppression
+    receive_codecs = {entry.payload_type: codecs[key_of(entry)] for entry in receive if entry.is_codec}
     numbers = {entry.payload_type for entry in receive}
     for entry in theirs:
-        if not entry.is_event and entry.payload_type not in numbers:
+        if entry.is_codec and entry.payload_type not in numbers:
             receive_codecs[entry.payload_type] = codecs[key_of(entry)]
     remote_rtp, remote_rtcp, reachable = _addresses(session, media)
     their_direction = direction_of(media, session)
@@ -302,12 +332,15 @@ def _agree(
             sends=local.direction.sends and their_direction.receives and reachable,
             receives=local.direction.receives and their_direction.sends,
         ),
-        send_codec=codecs[key_of(first)],
+        send_codec=send_codec,
         send_payload_type=first.payload_type,
         receive_codecs=receive_codecs,
-        telephone_event_send=_event_type(send, first.clock_rate_hz),
-        telephone_event_receive=_event_type(receive, first.clock_rate_hz),
-        ptime_ms=_send_ptime(media, local.ptime_ms),
+        telephone_event_send=None if event is None else event.payload_type,
+        telephone_event_receive=None if our_event is None else our_event.payload_type,
+        telephone_event_clock_hz=None if event_clock_hz == first.clock_rate_hz else event_clock_hz,
+        comfort_noise_send=_noise_type(send, first.clock_rate_hz) if suppress else None,
+        comfort_noise_receive=_noise_type(receive, first.clock_rate_hz),
+        ptime_ms=_send_ptime(media, local.ptime_ms, send_codec.ptimes_ms),
         remote_rtp=remote_rtp,
         remote_rtcp=remote_rtp if mux else remote_rtcp,
         rtcp_mux=mux,
@@ -320,12 +353,17 @@ def _direction(*, sends: bool, receives: bool) -> MediaDirection:
     return MediaDirection.RECVONLY if receives else MediaDirection.INACTIVE
 
 
-def _event_type(entries: Iterable[RtpMap], clock_rate_hz: int) -> int | None:
-    """The payload type of telephone-event that goes with a codec: the same clock (RFC 4733 section 2.1)."""
-    for entry in entries:
-        if entry.is_event and entry.clock_rate_hz == clock_rate_hz:
-            return entry.payload_type
-    return None
+def _event_of(entries: Iterable[RtpMap], clock_rate_hz: int) -> RtpMap | None:
+    """The telephone-event that goes with a codec: the same clock (RFC 4733 section 2.1), else 8000 Hz."""
+    events = {entry.clock_rate_hz: entry for entry in entries if entry.is_event}
+    return events.get(clock_rate_hz) or events.get(_EVENT_CLOCK_HZ)
+
+
+def _noise_type(entries: Iterable[RtpMap], clock_rate_hz: int) -> int | None:
+    """The payload type of comfort noise, if the codec has its clock (RFC 3389 section 4)."""
+    if clock_rate_hz != NOISE_KEY[1]:
+        return None
+    return next((entry.payload_type for entry in entries if key_of(entry) == NOISE_KEY), None)
 
 
 def _answered_events(media: MediaDescription, chosen: Iterable[RtpMap]) -> frozenset[int] | None:
@@ -337,11 +375,11 @@ def _answered_events(media: MediaDescription, chosen: Iterable[RtpMap]) -> froze
     return None
 
 
-def _send_ptime(media: MediaDescription, ours_ms: int) -> int:
+def _send_ptime(media: MediaDescription, ours_ms: int, possible_ms: Sequence[int]) -> int:
     """How long our packets are: as they wish, else as we like, never over their maxptime."""
     wish = ptime_of(media) or ours_ms
     limit = min(wish, maxptime_of(media) or wish)
-    return next((ptime for ptime in SENDABLE_PTIMES_MS if ptime <= limit), SENDABLE_PTIMES_MS[-1])
+    return next((ptime for ptime in possible_ms if ptime <= limit), possible_ms[-1])
 
 
 def _addresses(

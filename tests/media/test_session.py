@@ -213,6 +213,19 @@ async def test_rollback_leaves_the_call_as_it_was(world: World) -> None:
 
 
 @virtual
+async def test_formats_of_an_offer_taken_back_are_forgotten(world: World) -> None:
+    """Found by the model: they stayed, and a later offer of their numbers could not be received."""
+    caller, _ = world.pair()
+    before = caller.path.plan
+    caller.create_offer(SessionConstraints(audio_codecs=("L16/16000",)))
+    caller.rollback()
+    assert caller.path.plan == before
+    caller.create_offer(SessionConstraints(audio_codecs=("L16/8000",)))
+    assert caller.path.plan is not None
+    assert caller.path.plan.receive_codecs[96].clock_rate_hz == 8000
+
+
+@virtual
 async def test_refused_offer_in_a_call(world: World) -> None:
     caller, callee = world.pair(answer=SessionConstraints(audio_codecs=("PCMU",)))
     agreed = callee.local_sdp

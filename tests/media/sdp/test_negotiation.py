@@ -561,6 +561,18 @@ def test_audio_switched_off_by_us() -> None:
     assert Negotiation(1).create_offer(local(enabled=False)).media == ()
 
 
+def test_a_peer_that_gives_a_number_a_new_meaning() -> None:
+    """Found by the model: our next offer named 96 twice."""
+    machine, both = Negotiation(1), local("L16/16000", "L16/8000")
+    for rate in (16000, 8000):
+        machine.set_remote_offer(sdp(f"audio 4000 RTP/AVP 96|rtpmap:96 L16/{rate}"))
+        machine.create_answer(both)
+        assert machine.audio is not None
+        assert machine.audio.receive_codecs[96].clock_rate_hz == rate
+    line = machine.create_offer(both).media[0]
+    assert len(set(line.formats)) == len(line.formats) == 4
+
+
 def test_fork_goes_its_own_way() -> None:
     machine = Negotiation(1)
     machine.create_offer(local())

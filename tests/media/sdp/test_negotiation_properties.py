@@ -159,6 +159,23 @@ def test_any_answer_is_taken_or_refused(answer: SessionDescription, local: Local
         assert set(machine.audio.receive_codecs.values()) <= set(local.codecs)
 
 
+@settings(deadline=None)
+@given(st.lists(descriptions(), max_size=4), PARTIES)
+def test_our_offer_after_any_offers_of_theirs(offers: list[SessionDescription], local: LocalAudio) -> None:
+    """However they number their codecs, and number them anew: ours have a number each."""
+    machine = Negotiation(1)
+    for offer in offers:
+        machine.set_remote_offer(offer)
+        try:
+            machine.create_answer(local)
+        except NegotiationError:
+            machine.rollback()
+    ours = machine.create_offer(local)
+    for line in ours.media:
+        if not line.refused:
+            assert len(set(line.formats)) == len(line.formats) == len(formats_of(line))
+
+
 STEPS = st.lists(st.tuples(st.booleans(), PARTIES, PARTIES, st.booleans()), max_size=5)
 
 
