@@ -103,9 +103,10 @@ class Inbound:
         self._event_type = None if plan is None else plan.telephone_event_receive
         if self._event_type is not None:
             self._clocks.setdefault(self._event_type, clock)
-        if clock != self._event_clock:  # otherwise a digit under way goes on across the swap
-            self._event_clock = clock
-            self._events = TelephoneEventReceiver(clock)
+        event_clock = clock if plan is None else plan.telephone_event_clock_hz or clock
+        if event_clock != self._event_clock:  # otherwise a digit under way goes on across the swap
+            self._event_clock = event_clock
+            self._events = TelephoneEventReceiver(event_clock)
         if self.receiver is not None:
             self.receiver.clock_rate_hz = clock
         self._receives = plan is not None and plan.direction.receives

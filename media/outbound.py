@@ -45,6 +45,7 @@ class Outbound:
         "_encoder",
         "_event_clock",
         "_event_type",
+        "_event_units",
         "_events",
         "_forward_decoder",
         "_have",
@@ -84,6 +85,7 @@ class Outbound:
         self._special = False  # raw payloads or telephone-events wait for their slots
         self._events: TelephoneEventSender | None = None
         self._event_clock = 0
+        self._event_units = 160
         self._event_type: int | None = None
         self._digits_before = 0
         self._codec: Codec | None = None
@@ -115,16 +117,19 @@ class Outbound:
         self._units = self._clock * block_ms // 1000
         self._event_type = None
         self._sends = False
+        event_clock = self._clock
         if plan is not None:
+            event_clock = plan.telephone_event_clock_hz or self._clock
             self._packet_samples = self._rate * plan.ptime_ms // 1000
             self._payload_type = plan.send_payload_type
             self._sends = plan.direction.sends
             self._event_type = plan.telephone_event_send
-        if self._event_type is not None and self._event_clock != self._clock:
+        if self._event_type is not None and self._event_clock != event_clock:
             if self._events is not None:
                 self._digits_before += self._events.digits_sent
-            self._events = TelephoneEventSender(self._clock)
-            self._event_clock = self._clock
+            self._events = TelephoneEventSender(event_clock)
+            self._event_clock = event_clock
+        self._event_units = event_clock * block_ms // 1000
 
     @property
     def digits_sent(self) -> int:
@@ -242,7 +247,7 @@ class Outbound:
         self.last_sent = now
         sender, events = self.sender, self._events
         if events is not None and events.busy and self._event_type is not None:
-            event = events.poll(sender.timestamp, self._units)
+            event = events.poll(sender.timestamp, self._event_units)
             if event is not None:
                 self._send(
                     sender.event_packet(self._event_type, event.payload, event.timestamp, event.marker),
@@ -252,7 +257,7 @@ class Outbound:
             self._send(sender.packet(self._payload_type, self._raw.popleft()), destination)
         elif events is not None:  # telephone-events were negotiated away
             events.clear()
-            events.poll(sender.timestamp, self._units)
+            events.poll(sender.timestamp, self._event_units)
         self._special = bool(self._raw) or (events is not None and events.busy)
 
     def _collect(self, samples: Samples | None, encoder: Encoder, destination: Address) -> None:

@@ -52,7 +52,9 @@ class StreamPlan:
 
     `send_codec` None sends nothing but RTCP and telephone-events. `receive_codecs` holds every payload
     type we announced: packets of others never reach a decoder. The telephone-event payload types
-    (RFC 4733) are None where they were not negotiated; their clock is that of the codec.
+    (RFC 4733) are None where they were not negotiated; their clock is that of the codec unless
+    `telephone_event_clock_hz` names another. `comfort_noise_receive` is the payload type of RFC 3389,
+    `comfort_noise_send` the same if pauses shall be sent as such.
     `remote_rtp` and `remote_rtcp` are what signalling named (None: send only once the peer's
     address was learned; `remote_rtcp` None means the port after `remote_rtp`, RFC 3550 section 11).
     With `rtcp_mux` RTCP shares the RTP socket (RFC 5761). `direction` is ours.
@@ -63,6 +65,9 @@ class StreamPlan:
     receive_codecs: Mapping[int, Codec]
     telephone_event_send: int | None = None
     telephone_event_receive: int | None = None
+    telephone_event_clock_hz: int | None = None
+    comfort_noise_send: int | None = None
+    comfort_noise_receive: int | None = None
     direction: MediaDirection = MediaDirection.SENDRECV
     ptime_ms: int = 20
     remote_rtp: Address | None = None

@@ -17,6 +17,9 @@ def agreed_plan(audio: AudioAgreement, known: Mapping[int, Codec], cname: str) -
         receive_codecs={**known, **audio.receive_codecs},
         telephone_event_send=audio.telephone_event_send,
         telephone_event_receive=audio.telephone_event_receive,
+        telephone_event_clock_hz=audio.telephone_event_clock_hz,
+        comfort_noise_send=audio.comfort_noise_send,
+        comfort_noise_receive=audio.comfort_noise_receive,
         direction=audio.direction,
         ptime_ms=audio.ptime_ms,
         remote_rtp=audio.remote_rtp,
@@ -32,6 +35,7 @@ def offering_plan(
     events: int | None,
     current: StreamPlan | None,
     cname: str,
+    noise: int | None = None,
 ) -> StreamPlan:
     """Until the answer comes: go on as in `current`, and be ready for all we offered (RFC 3264 section 5.1).
 
@@ -47,6 +51,7 @@ def offering_plan(
         send_payload_type=0,
         receive_codecs=codecs,
         telephone_event_receive=events,
+        comfort_noise_receive=noise,
         direction=MediaDirection.RECVONLY if receives else MediaDirection.INACTIVE,
         ptime_ms=local.ptime_ms,
         cname=cname,

@@ -385,7 +385,7 @@ class MediaSession(SessionAudio):
         current = self._path.plan if self._negotiation.audio is not None else None
         n = self._negotiation
         plan = offering_plan(
-            local, n.offered_codecs, n.offered_events, n.offered_noise, current, self._manager.cname
+            local, n.offered_codecs, n.offered_events, current, self._manager.cname, n.offered_noise
         )
         self._apply(plan)
 

@@ -25,6 +25,8 @@ class Wishes:
     one_codec: bool
     rtcp_mux: bool
     events_payload_type: int | None
+    comfort_noise: bool
+    silence_suppression: bool
 
     @classmethod
     def of(cls, config: ManagerConfig) -> "Wishes":
@@ -41,6 +43,8 @@ class Wishes:
             one_codec=config.answer_one_codec,
             rtcp_mux=config.rtcp_mux,
             events_payload_type=101,
+            comfort_noise=config.comfort_noise,
+            silence_suppression=config.silence_suppression,
         )
 
     def changed(self, constraints: SessionConstraints | None) -> "Wishes":
@@ -75,6 +79,8 @@ class Wishes:
             prefer_own=self.prefer_own,
             one_codec=self.one_codec,
             rtcp_mux=self.rtcp_mux,
+            comfort_noise=self.comfort_noise,
+            silence_suppression=self.silence_suppression,
             enabled=self.audio_enabled,
         )
 
@@ -85,12 +91,18 @@ class Wishes:
 
 
 def find_codecs(names: tuple[str, ...]) -> tuple[Codec, ...]:
-    """Codecs by name, "PCMU" or with rate and channels "L16/8000"; each once, in order."""
+    """Codecs by name, "PCMU" or with rate and channels "L16/8000"; each once, in order.
+
+    Raises `UnknownCodec`, and `CodecUnavailable` for one whose library is not installed.
+    """
     codecs: dict[Codec, None] = {}
     for name in names:
         encoding, *rest = name.split("/")
         if len(rest) > 2 or not all(part.isascii() and part.isdigit() for part in rest):
             raise UnknownCodec(name, registry.names())
         rate = int(rest[0]) if rest else None
-        codecs[registry.get(encoding, rate, int(rest[1]) if len(rest) == 2 else 1)] = None
+        codec = registry.get(encoding, rate, int(rest[1]) if len(rest) == 2 else None)
+        if codec.require is not None:
+            codec.require()
+        codecs[codec] = None
     return tuple(codecs)

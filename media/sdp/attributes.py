@@ -60,6 +60,16 @@ class RtpMap(NamedTuple):
         """Whether it is telephone-event (RFC 4733)."""
         return self.encoding.lower() == TELEPHONE_EVENT
 
+    @property
+    def is_noise(self) -> bool:
+        """Whether it is comfort noise (RFC 3389)."""
+        return self.encoding.upper() == COMFORT_NOISE
+
+    @property
+    def is_codec(self) -> bool:
+        """Whether it carries speech of its own, and not what goes along with it."""
+        return not self.is_event and not self.is_noise
+
     def line(self) -> Line:
         """The a= line that says so; the channel count is left out when it is 1."""
         channels = f"/{self.channels}" if self.channels != 1 else ""

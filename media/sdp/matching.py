@@ -73,8 +73,8 @@ class LocalAudio:
 class AudioAgreement:
     """What offer and answer came to for the audio line at `index`, from our side.
 
-    Everything a `StreamPlan` needs but the CNAME, under the same names. `remote_rtp` is None while the peer gave no address
-    to send to (held the old way, or a host name).
+    Everything a `StreamPlan` needs but the CNAME, under the same names. `remote_rtp` is None while the
+    peer gave no address to send to (held the old way, or a host name).
     """
 
     index: int

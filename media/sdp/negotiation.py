@@ -23,7 +23,7 @@ import enum
 from dataclasses import dataclass
 
 from media.errors import BadAnswer, InvalidState, MediaRefused, NoCommonCodec
-from media.sdp.attributes import TELEPHONE_EVENT, RtpMap, formats_of
+from media.sdp.attributes import RtpMap, formats_of
 from media.sdp.description import Connection, Line, MediaDescription, Origin, SessionDescription
 from media.sdp.matching import (
     AudioAgreement,
@@ -129,7 +129,13 @@ class Negotiation:
     def offered_codecs(self) -> dict[int, RtpMap]:
         """The codecs of our open offer by payload type: what may arrive before the answer does."""
         entries = self._offered.entries if self._offered else ()
-        return {entry.payload_type: entry for entry in entries if not entry.is_event}
+        return {entry.payload_type: entry for entry in entries if entry.is_codec}
+
+    @property
+    def offered_noise(self) -> int | None:
+        """The payload type of comfort noise in our open offer."""
+        entries = self._offered.entries if self._offered else ()
+        return next((entry.payload_type for entry in entries if entry.is_noise), None)
 
     @property
     def offered_events(self) -> int | None:
@@ -285,7 +291,7 @@ class Negotiation:
             if entries:
                 return index, entries, known
             if known and not labels(known):
-                reasons.append(f"line {index + 1} carries {TELEPHONE_EVENT} only")
+                reasons.append(f"line {index + 1} carries {known[0].encoding} only")
                 continue
             theirs.extend(labels(known) or line.formats)
         if theirs:

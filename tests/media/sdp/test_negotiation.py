@@ -153,7 +153,68 @@ def test_answer_follows_the_offers_order_and_numbers() -> None:
     assert machine.audio is not None
     assert machine.audio.send_codec.name == "L16"
     assert machine.audio.send_payload_type == 98
-    assert machine.audio.telephone_event_send is None  # theirs runs at 8000, L16 here at 16000
+    assert machine.audio.telephone_event_send == 96  # not the clock of L16, but all that they have
+    assert machine.audio.telephone_event_clock_hz == 8000
+
+
+def test_opus_with_what_belongs_to_it() -> None:
+    alice, bob = Negotiation(1), Negotiation(2)
+    offer = alice.create_offer(local("opus", ptime_ms=30))
+    (line,) = offer.media
+    assert [value for _, value in line.attributes("rtpmap")] == [
+        "96 opus/48000/2",
+        "101 telephone-event/48000",
+        "97 telephone-event/8000",
+    ]
+    assert [value for _, value in line.attributes("fmtp")] == ["96 useinbandfec=1", "101 0-15", "97 0-15"]
+    bob.set_remote_offer(offer)
+    alice.set_remote_answer(bob.create_answer(local("opus")))
+    for machine in (alice, bob):
+        assert machine.audio is not None
+        assert machine.audio.send_codec.peer_fmtp == "useinbandfec=1"
+        assert machine.audio.receive_codecs == {96: registry.get("opus")}
+        assert (machine.audio.telephone_event_send, machine.audio.telephone_event_clock_hz) == (101, None)
+    assert alice.audio is not None
+    assert bob.audio is not None
+    assert (alice.audio.ptime_ms, bob.audio.ptime_ms) == (20, 20)  # no packets of 30 ms with Opus
+
+
+def test_opus_of_a_device_whose_events_run_at_8000() -> None:
+    attributes = (
+        "rtpmap:111 opus/48000/2|fmtp:111 maxaveragebitrate=20000;stereo=0|rtpmap:101 telephone-event/8000"
+    )
+    machine, answer = answer_to(sdp(f"audio 4000 RTP/AVP 111 101|{attributes}"), local("opus"))
+    assert answer.media[0].formats == ("111", "101")
+    assert machine.audio is not None
+    assert machine.audio.send_codec.peer_fmtp == "maxaveragebitrate=20000;stereo=0"
+    assert (machine.audio.telephone_event_receive, machine.audio.telephone_event_clock_hz) == (101, 8000)
+
+
+def test_comfort_noise_when_both_wish_it() -> None:
+    a, b = Negotiation(1), Negotiation(2)
+    wish = local("PCMU", comfort_noise=True, silence_suppression=True)
+    offer = a.create_offer(wish)
+    assert offer.media[0].formats == ("0", "13", "101")
+    assert a.offered_noise == 13
+    b.set_remote_offer(offer)
+    a.set_remote_answer(b.create_answer(local("PCMU", comfort_noise=True)))
+    assert a.audio is not None
+    assert b.audio is not None
+    assert (a.audio.comfort_noise_send, a.audio.comfort_noise_receive) == (13, 13)
+    assert (b.audio.comfort_noise_send, b.audio.comfort_noise_receive) == (None, 13)
+    exchange(a, wish, b, local("PCMU"))
+    assert a.audio.comfort_noise_send is None
+    assert a.audio.receive_codecs == {0: registry.get("PCMU")}
+    assert Negotiation(1).create_offer(local("opus", comfort_noise=True)).media[0].formats == (
+        "96",
+        "101",
+        "97",
+    )
+
+
+def test_comfort_noise_alone_is_no_codec() -> None:
+    with pytest.raises(MediaRefused, match="carries CN only"):
+        answer_to(sdp("audio 4000 RTP/AVP 13"), local(comfort_noise=True))
 
 
 def test_our_order_on_request() -> None:
