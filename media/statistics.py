@@ -42,6 +42,14 @@ class MediaStats:
     send_errors: int = 0
     buffer_depth: float = 0.0
     """Sound waiting in the jitter buffer."""
+    buffer_target: float = 0.0
+    """The delay the network asks for."""
+    buffer_delay: float = 0.0
+    """The delay the jitter buffer adds at present."""
+    buffer_stretches: int = 0
+    """How often sound was made longer or shorter to change that."""
+    frames_concealed: int = 0
+    """Gaps that were filled with more of what was heard before them."""
     codec: str | None = None
     ssrc: int = 0
     remote_ssrc: int | None = None
@@ -107,6 +115,10 @@ def media_stats(counted: StreamStatistics, codec: str | None) -> MediaStats:
         dtmf_received=counted.dtmf_received,
         send_errors=counted.send_errors,
         buffer_depth=counted.buffer_depth_ms,
+        buffer_target=counted.buffer_target_ms,
+        buffer_delay=counted.buffer_delay_ms,
+        buffer_stretches=counted.buffer_lengthened + counted.buffer_shortened,
+        frames_concealed=counted.frames_concealed,
         codec=codec,
         ssrc=counted.ssrc,
         remote_ssrc=counted.remote_ssrc,
@@ -120,6 +132,6 @@ PACKET_MS = 20.0
 def _mos(counted: StreamStatistics, codec: str) -> float:
     """What a listener here would say. Late packets are heard as lost; the way here is half the round trip."""
     missed = counted.packets_lost + counted.packets_late
-    delay_ms = (counted.rtt_ms or 0.0) / 2 + counted.buffer_target_ms + PACKET_MS
+    delay_ms = (counted.rtt_ms or 0.0) / 2 + counted.buffer_delay_ms + PACKET_MS
     loss_percent = 100.0 * missed / (counted.packets_received + missed)
     return mos(rating(one_way_delay_ms=delay_ms, loss_percent=loss_percent, codec=codec))

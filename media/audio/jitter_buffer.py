@@ -2,24 +2,27 @@
 
 Time is counted in units of the RTP clock. The *cursor* is the timestamp that is to be played next; it
 moves by what is played and so keeps pace with the media clock. A spurt begins with its first packet,
-which is played at the first tick at or after arrival + `delay_ms`; all later ones follow it by their
+which is played at the first tick at or after arrival + target; all later ones follow it by their
 timestamps:
 
-    IDLE --- packet ---> FILLING --- arrival + delay ---> PLAYING --- dry for `max_delay_ms` ---> IDLE
+    IDLE --- packet ---> FILLING --- arrival + target ---> PLAYING --- dry for `max_delay_ms` ---> IDLE
 
 So a gap, a restarted sequence, or timestamps that jumped cost nothing but themselves: the buffer runs
-dry, and the next packet begins a spurt with the delay it had at first.
+dry, and the next packet begins a spurt. The target is `delay_ms`, or what the network asks for where that is
+more (`media.audio.delay_target`), so a pause is where the delay changes at once.
 
-While playing, the delay follows the need:
+While playing, the delay follows the target:
+- `adjustment` tells how much sound should be added, because packets are soon to come after their turn, or
+  left out, because they wait for nothing. Playout does so by stretching the sound. The same follows
+  a sender whose clock is slower or faster.
 - A packet that comes after its turn, while nothing behind it was played, is played still: the cursor
-  goes back to it, and the delay has `grown`. If something behind it was played it is dropped (`late`), and
-  the cursor goes back one frame. This goes on up to `max_delay_ms`. With `strict` the delay never changes
-  and late packets are dropped.
-- When over two seconds every packet had to wait a whole frame longer than `delay_ms` asks for, one
-  frame is left out (`skipped`), and after a burst of delay another one soon. The same two rules
-  follow a sender whose clock is slower or faster.
+  goes back to it (`grown`), up to `max_delay_ms`. If something behind it was played it is dropped (`late`);
+  the target remembers it.
+- With `strict` the delay never changes and late packets are dropped.
 - A packet further ahead than `max_delay_ms` and a little begins a new spurt: a stalled network that
   delivers a second of audio at once shall not leave us a second behind.
+
+The delay is never far beyond the target plus a block: a packet waits for the tick after it, up to a block.
 
 Whatever arrives, there are never more than `CAPACITY` packets. The caller asks `get(now)` and then says
 with `advance(units)` what it played, until it has a frame. What stands in for missing sound is the
@@ -27,13 +30,20 @@ caller's business (`media.audio.playout`).
 """
 
 import enum
+from math import gcd
+
+from media.audio.delay_target import DelayTarget
 
 CAPACITY = 128
 DRY = 1 << 30
 """The size of the hole when nothing at all is buffered."""
 _AHEAD_SLACK_MS = 100
-_WINDOW_S = 2.0
-_SHORT_WINDOW_S = 0.4
+_MARGIN_MS = 8.0
+"""What the target has beyond what the lags ask for."""
+_LEAST_MARGIN_MS = 3.0
+"""With less than this before packets would come too late, the delay is made longer."""
+_SURPLUS_MS = 3.0
+"""With more than this beyond the target and a block, it is made shorter."""
 
 
 class _State(enum.Enum):
@@ -52,34 +62,37 @@ class JitterBuffer:
     """The packets of one source between arrival and their turn."""
 
     __slots__ = (
-        "_ample_s",
+        "_arrivals",
         "_cursor",
         "_delay_ms",
         "_dry",
         "_dry_limit",
         "_end",
+        "_extra_ms",
         "_frame",
         "_frame_ms",
         "_last_played",
         "_last_timestamp",
-        "_least_slack",
         "_limit",
         "_max_delay_ms",
-        "_most_slack",
         "_newest",
         "_packets",
         "_start",
         "_state",
         "_strict",
-        "_target_ms",
+        "_unit_s",
         "_units_per_ms",
+        "check_at",
         "concealed",
+        "current_delay_ms",
         "grown",
         "late",
+        "lengthened",
         "overflow",
-        "skipped",
+        "shortened",
         "spurts",
-        "window_end",
+        "stretched_ms",
+        "target_ms",
     )
 
     def __init__(
@@ -87,7 +100,7 @@ class JitterBuffer:
         clock_rate_hz: int,
         frame_ms: int,
         *,
-        delay_ms: float = 15.0,
+        delay_ms: float = 12.0,
         max_delay_ms: float = 200.0,
         strict: bool = False,
     ) -> None:
@@ -96,9 +109,13 @@ class JitterBuffer:
         self.overflow = 0
         """Packets dropped because too much was buffered."""
         self.grown = 0
-        """How often the delay grew."""
-        self.skipped = 0
-        """Frames left out to shorten the delay."""
+        """How often a packet was played after its turn, so that the delay grew."""
+        self.lengthened = 0
+        """How often sound was stretched."""
+        self.shortened = 0
+        """How often sound was compressed."""
+        self.stretched_ms = 0.0
+        """How much sound was added by stretching, less what was left out by compressing."""
         self.concealed = 0
         """Frames that were missing in their turn (silence at the end of a spurt does not count)."""
         self.spurts = 0
@@ -107,8 +124,13 @@ class JitterBuffer:
         self._max_delay_ms = max_delay_ms
         self._strict = strict
         self._packets: dict[int, Entry] = {}
-        self.window_end = 0.0
-        """When to ask for `surplus` again."""
+        self._arrivals = DelayTarget(max_delay_ms)
+        self.check_at = 0.0
+        """When to ask for an `adjustment` again."""
+        self.target_ms = delay_ms
+        """The delay this network asks for."""
+        self.current_delay_ms = 0.0
+        """How long the promptest packet waits until it is played, as of the last look at it."""
         self.reset(clock_rate_hz, frame_ms)
 
     def reset(self, clock_rate_hz: int, frame_ms: int) -> None:
@@ -118,12 +140,14 @@ class JitterBuffer:
         self._frame_ms = frame_ms
         self._limit = int((self._max_delay_ms + _AHEAD_SLACK_MS) * self._units_per_ms)
         self._dry_limit = int(self._max_delay_ms / frame_ms)
-        self._ample_s = (self._delay_ms + frame_ms + 2.0) / 1000
-        self._target_ms = self._delay_ms
+        self._unit_s = 1 / clock_rate_hz
+        self._extra_ms = 0.0
+        self._arrivals.reset()
+        self.target_ms = self._delay_ms
         self._packets.clear()
         self._state = _IDLE
         self._cursor = self._newest = self._last_timestamp = self._last_played = 0
-        self._start = self.window_end = self._least_slack = self._most_slack = 0.0
+        self._start = self.check_at = 0.0
         self._dry = 0
         self._end: int | None = None
 
@@ -134,23 +158,21 @@ class JitterBuffer:
             return 0.0
         return (self._newest - self._cursor) / self._units_per_ms + self._frame_ms
 
-    @property
-    def target_ms(self) -> float:
-        """The delay this spurt was begun with, and by how much it grew since, as far as packets do wait."""
-        return self._target_ms
-
     def put(self, timestamp: int, payload_type: int, payload: bytes, arrival: float) -> None:
         """Take a packet; duplicates must have been sorted out by their sequence numbers."""
         # Extended past 32 bits by its distance from the last one, so that timestamps can be compared.
         steps = (timestamp - self._last_timestamp) & 0xFFFFFFFF
         extended = self._last_timestamp + (steps if steps < 0x80000000 else steps - 0x100000000)
         self._last_timestamp = extended
+        transit = arrival - extended * self._unit_s
         ahead = extended - self._cursor
         if self._state is _IDLE or ahead > self._limit:
-            self._begin(extended, arrival)
-        elif ahead < 0 and not self._take_late(extended, -ahead):
+            self._begin(extended, arrival, transit)
+            ahead = 0
+        self._arrivals.observe(transit)
+        if ahead < 0 and not self._take_late(extended, -ahead, transit):
             return
-        elif len(self._packets) >= CAPACITY:
+        if len(self._packets) >= CAPACITY:
             self.overflow += 1
             return
         if self._end is not None and extended >= self._end:
@@ -172,17 +194,11 @@ class JitterBuffer:
             if state is _IDLE or now < self._start:
                 return None
             self._state = _PLAYING
-            self._begin_window(now)
         cursor = self._cursor
         entry = self._packets.pop(cursor, None)
         if entry is None:
             return self._hole()
         self._last_played = cursor
-        slack = now - entry[2]
-        if slack < self._least_slack:
-            self._least_slack = slack
-        if slack > self._most_slack:
-            self._most_slack = slack
         return entry
 
     def end_spurt(self, timestamp: int) -> None:
@@ -196,51 +212,87 @@ class JitterBuffer:
         """So much was played, or stood in for what was missing."""
         self._cursor += units
 
-    def surplus(self, now: float) -> bool:
-        """Whether to leave out a frame now: ask at the first tick from `window_end`; a yes is counted."""
-        playing = self._state is _PLAYING
-        ample = playing and self._least_slack >= self._ample_s
-        if ample:
-            self.skipped += 1
-        if playing:  # where a slow clock made it grow, packets do not wait longer than before
-            waited_ms = self._most_slack * 1000 - (self._frame_ms if ample else 0)
-            self._target_ms = max(self._delay_ms, min(self._target_ms, waited_ms))
-        far_off = ample and self._least_slack >= self._ample_s + self._frame_ms / 1000
-        self._begin_window(now)
-        if far_off:  # after a burst of delay; with more of it to take back, look again sooner
-            self.window_end = now + _SHORT_WINDOW_S
-        return ample
+    def packets_have(self, units: int, now: float) -> bool:
+        """The packets have this length, not a frame's; whether the first one should wait for another tick.
 
-    def _begin(self, timestamp: int, arrival: float) -> None:
+        A frame may end with the first sample of a packet, which then must be there sooner than others.
+        """
+        self._extra_ms = self._frame_ms - gcd(units, self._frame) / self._units_per_ms
+        begun_ms = (now - self._arrivals.base - (self._cursor - units) * self._unit_s) * 1000
+        return begun_ms < self.target_ms + self._extra_ms
+
+    @property
+    def ready(self) -> bool:
+        """Whether `get` would give a packet, once playing."""
+        return self._cursor in self._packets
+
+    def adjustment(self, now: float, held_ms: float) -> float:
+        """How many ms of sound to add (less than 0: to leave out) at this tick; ask from `check_at` on.
+
+        `held_ms` is the sound that was got but not yet played. Say with `stretched` what was done about it.
+        It is urgent when `check_at` is now, else only to be done where nobody hears it.
+        """
+        arrivals = self._arrivals
+        if now >= arrivals.evaluate_at:
+            arrivals.evaluate(now)
+            needed_ms = arrivals.needed_ms
+            if not self._strict and (needed_ms or self.target_ms != self._delay_ms):
+                wanted_ms = max(self._delay_ms, needed_ms + _MARGIN_MS, arrivals.peak_ms(now))
+                self.target_ms = min(wanted_ms, self._max_delay_ms)
+        self.check_at = arrivals.evaluate_at
+        if self._state is not _PLAYING:
+            return 0.0
+        frame_ms = self._frame_ms
+        ahead_ms = (now - arrivals.base - self._cursor * self._unit_s) * 1000
+        self.current_delay_ms = delay_ms = ahead_ms + held_ms
+        if self._strict:
+            return 0.0
+        surplus_ms = delay_ms - self._extra_ms - self.target_ms
+        if surplus_ms > frame_ms + _SURPLUS_MS:
+            self.check_at = now
+            return _LEAST_MARGIN_MS - surplus_ms
+        # The next packet is got when less than a frame is held; by that much it must be there sooner.
+        odd_ms = held_ms % frame_ms
+        spare_ms = delay_ms - (self._extra_ms or odd_ms)
+        if odd_ms and not self._extra_ms and spare_ms >= self.target_ms:
+            return -odd_ms  # left over from stretching: it is delay that protects from nothing
+        if spare_ms < min(arrivals.needed_ms, self._max_delay_ms - frame_ms) + _LEAST_MARGIN_MS:
+            self.check_at = now
+            return max(1.0, self.target_ms - spare_ms)
+        return 0.0
+
+    def stretched(self, added_ms: float, pause_s: float, now: float) -> None:
+        """So much was added, or left out when less than 0; nothing more for `pause_s`."""
+        if added_ms > 0:
+            self.lengthened += 1
+        else:
+            self.shortened += 1
+        self.stretched_ms += added_ms
+        self.check_at = now + pause_s
+
+    def _begin(self, timestamp: int, arrival: float, transit: float) -> None:
         self.overflow += len(self._packets)
         self._packets.clear()
         self.spurts += 1
         self._state = _FILLING
         self._cursor = self._newest = timestamp
         self._last_played = timestamp - 1
-        self._start = arrival + self._delay_ms / 1000
-        self._target_ms = self._delay_ms
+        lag = self._arrivals.begin_spurt(transit)
+        self._start = arrival + max(0.0, self.target_ms / 1000 - (0.0 if self._strict else lag))
         self._dry = 0
 
-    def _begin_window(self, now: float) -> None:
-        self.window_end = now + _WINDOW_S
-        self._least_slack, self._most_slack = _WINDOW_S, 0.0
-
-    def _take_late(self, timestamp: int, behind: int) -> bool:
+    def _take_late(self, timestamp: int, behind: int, transit: float) -> bool:
         """Whether a packet whose turn is `behind` us is played still; the cursor goes back for it."""
         if self._state is _FILLING and behind <= self._limit:  # the first packets came out of order
             self._cursor = timestamp
             self._last_played = timestamp - 1
             return True
-        in_order = timestamp > self._last_played
-        back = behind if in_order else self._frame
-        growth_ms = back / self._units_per_ms
-        if not self._strict and behind <= self._limit and self._target_ms + growth_ms <= self._max_delay_ms:
-            self.grown += 1
-            self._cursor -= back
-            self._target_ms += growth_ms
-            self._least_slack = 0.0  # this window says nothing of a surplus
-            if in_order:
+        if timestamp > self._last_played and not self._strict and behind <= self._limit:
+            lag_ms = (transit - self._arrivals.base) * 1000
+            if lag_ms <= self._max_delay_ms:
+                self.grown += 1
+                self._cursor = timestamp
+                self.check_at = 0.0
                 return True
         self.late += 1
         return False

@@ -1,7 +1,8 @@
 """From packets to frames: jitter buffer, decoders, and what stands in for missing sound.
 
 Packets may be of any length, of several payload types, and of another length than negotiated; what
-comes out are blocks of one length, one at each tick while there is something to play.
+comes out are blocks of one length, one at each tick while there is something to play. Where the jitter
+buffer asks for more or less delay, the sound is stretched or compressed (`media.audio.time_stretch`).
 """
 
 from collections.abc import Mapping
@@ -10,9 +11,21 @@ import numpy as np
 
 from media.audio.concealment import Concealer
 from media.audio.jitter_buffer import Entry, JitterBuffer
+from media.audio.time_stretch import is_quiet, lengthened, shortened
 from media.codec.base import Codec, Decoder
 from media.errors import CodecError
 from media.frame import Samples
+
+_STRETCH_OF_MS = 30
+"""How much sound is looked at for a place to cut."""
+_LONGEST_PIECE_MS = 15.0
+_ALIKE = 0.9
+"""How alike the ends must be where sound is cut, at first; less with the time that none was found."""
+_VERY_ALIKE = 0.97
+_PATIENCE_S = 0.25
+_URGENT_MS = 60.0
+_PAUSE_S = 0.08
+"""Between two cuts into sound that can be heard."""
 
 
 class Playout:
@@ -29,6 +42,7 @@ class Playout:
         "_payload_type",
         "_playing_type",
         "_rest",
+        "_wished_at",
         "block",
         "buffer",
         "codec",
@@ -49,6 +63,7 @@ class Playout:
         self._block_ms = 0
         self._rest: Samples | None = None
         self._idle = True
+        self._wished_at: float | None = None
         self.configure(codecs, block_ms)
 
     def configure(self, codecs: Mapping[int, Codec], block_ms: int) -> None:
@@ -90,22 +105,74 @@ class Playout:
     def pull(self, now: float) -> Samples | None:
         """The block of this tick, or None while there is nothing to play."""
         buffer = self.buffer
-        if now >= buffer.window_end and buffer.surplus(now):
-            self._next_block(now)
+        if now >= buffer.check_at:
+            self._adjust(now)
         if self._rest is None:  # the usual case: one packet is one block
             got = buffer.get(now)
             if got is None:
                 self._idle = True
                 return None
             if not isinstance(got, int):
+                begins = self._idle
                 samples = self._decoded(got)
                 if samples is not None:
-                    if len(samples) == self.block:
+                    size = len(samples)
+                    if size == self.block:
                         return samples
                     self._rest = samples
+                    units = size * self._clock_rate_hz // self.sample_rate_hz
+                    if buffer.packets_have(units, now) and begins:
+                        return None
             else:
                 self._rest = self._concealed(min(got, self._block_units))
         return self._next_block(now)
+
+    def _adjust(self, now: float) -> None:
+        """Make the delay what the buffer wishes, by a piece of a pitch period or a few."""
+        buffer, rest = self.buffer, self._rest
+        per_ms = self.sample_rate_hz / 1000
+        wish_ms = buffer.adjustment(now, 0.0 if rest is None else len(rest) / per_ms)
+        if not wish_ms:
+            self._wished_at = None
+            return
+        if self._wished_at is None:
+            self._wished_at = now
+        sound = self._gathered(now, int(_STRETCH_OF_MS * per_ms))
+        if sound is None:
+            return
+        urgency = (now - self._wished_at) / _PATIENCE_S
+        urgency += max(0.0, abs(wish_ms) - _LONGEST_PIECE_MS) / _URGENT_MS
+        alike = _ALIKE - 0.5 * min(1.0, urgency) if urgency < 2.0 else -1.0
+        if buffer.check_at > now:
+            alike = _VERY_ALIKE
+        rate = self.sample_rate_hz
+        if wish_ms < 0:
+            changed = shortened(sound, rate, -wish_ms, alike)
+        else:
+            changed = lengthened(sound, rate, max(wish_ms, _LONGEST_PIECE_MS), alike)
+        self._rest = sound if changed is None else changed
+        if changed is not None:
+            self._wished_at = None
+            buffer.stretched((len(changed) - len(sound)) / per_ms, 0.0 if is_quiet(sound) else _PAUSE_S, now)
+
+    def _gathered(self, now: float, samples: int) -> Samples | None:
+        """What is held, and more of what is buffered up to `samples`; None if there is not enough to cut."""
+        parts = [] if self._rest is None else [self._rest]
+        have = sum(map(len, parts))
+        rate = self.sample_rate_hz
+        while have < samples and self.buffer.ready:
+            got = self.buffer.get(now)
+            part = self._decoded(got) if isinstance(got, tuple) else None
+            if self.sample_rate_hz != rate:  # the codec changes here: what is held has the old rate
+                self._rest = part
+                return None
+            if part is not None:
+                parts.append(part)
+                have += len(part)
+        if not parts:
+            return None
+        self._rest = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self._rest if have >= samples // 2 else None
 
     def _next_block(self, now: float) -> Samples | None:
         """A block out of packets of other lengths, and holes."""

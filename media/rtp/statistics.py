@@ -54,11 +54,19 @@ class StreamStatistics:
     frames_concealed: int = 0
     """Frames made up for missing packets."""
     buffer_depth_ms: float = 0.0
+    """Sound in the jitter buffer."""
     buffer_target_ms: float = 0.0
+    """The delay that the network asks for."""
+    buffer_delay_ms: float = 0.0
+    """How long the promptest packets wait until they are played: the target and up to a block."""
     buffer_grown: int = 0
-    """Frames inserted because packets came late."""
-    buffer_skipped: int = 0
-    """Frames left out because more was buffered than needed (the peer's clock is faster)."""
+    """Packets played after their turn, so that the delay grew at once."""
+    buffer_lengthened: int = 0
+    """How often sound was stretched, for more delay (or because the peer's clock is slower)."""
+    buffer_shortened: int = 0
+    """How often sound was compressed, for less delay (or because the peer's clock is faster)."""
+    buffer_stretched_ms: float = 0.0
+    """Sound added by stretching, less what compressing left out."""
     source_errors: int = 0
     """Exceptions of sources, sinks, taps and codecs; the stream went on."""
     rtcp_packets_sent: int = 0
