@@ -31,7 +31,6 @@ DRIVERS = {
     "media/dispatch.py",
     "media/audio_path.py",
     "media/device",
-    "media/audio_path.py",
     "media/session.py",
     "media/session_audio.py",
     "media/manager.py",

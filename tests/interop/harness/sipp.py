@@ -44,7 +44,8 @@ class Sipp(PeerProcess):
             what = ["-sn", scenario]
         command = [
             PROGRAM, *what, *([target] if target else []),
-            "-i", party.host, "-p", str(party.sip_port), "-mi", party.host, "-mp", str(free_port(party.host) & ~1),
+            "-i", party.host, "-p", str(party.sip_port),
+            "-mi", party.host, "-mp", str(free_port(party.host) & ~1),
             "-m", str(calls), "-r", str(rate), "-s", service, "-nostdin",
             "-timeout", str(timeout_s), "-timeout_error",
             "-trace_msg", "-message_file", str(folder / "messages.log"),
