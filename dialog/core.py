@@ -212,13 +212,18 @@ class Core:
         *,
         contact: bool = False,
         contact_user: Uri | None = None,
+        otherwise: Flow | None = None,
     ) -> Outgoing:
-        """Send a request without Via to `hop` by a new transaction; what becomes of it is told to `user`."""
+        """Send a request without Via to `hop` by a new transaction; what becomes of it is told to `user`.
+
+        `otherwise` is where it goes when there is no way to `hop`.
+        """
         outgoing = Outgoing()
 
         def found(flow: Flow | None) -> None:
             if outgoing.abandoned:
                 return
+            flow = flow or _instead(hop, otherwise)
             if flow is None:
                 user.on_failure(None, "transport")
                 return
@@ -231,10 +236,13 @@ class Core:
         self.locator.find(hop, found)
         return outgoing
 
-    def send_ack(self, ack: Request, hop: Uri, sent: Callable[[Flow, bytes], None]) -> None:
+    def send_ack(
+        self, ack: Request, hop: Uri, sent: Callable[[Flow, bytes], None], otherwise: Flow | None = None
+    ) -> None:
         """Send the ACK of a 2xx, which has no transaction; `sent` gets what to repeat."""
 
         def found(flow: Flow | None) -> None:
+            flow = flow or _instead(hop, otherwise)
             if flow is not None:
                 self._add_via(ack, flow)
                 data = bytes(ack)
@@ -384,6 +392,11 @@ class Core:
 
     def _emit_effect(self, effect: Effect) -> None:
         self._effects.append(effect)
+
+
+def _instead(hop: Uri, otherwise: Flow | None) -> Flow | None:
+    """The flow to use when there is none to `hop`; not for SIPS, which promises TLS."""
+    return None if isinstance(hop, SipUri) and hop.scheme == "sips" else otherwise
 
 
 def _note_source(request: Request, flow: Flow) -> Flow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dialog.address import NameAddr
+from dialog.flow import Flow
 from dialog.message import Request, Response
 from dialog.uri import SipUri, Uri
 
@@ -21,6 +22,7 @@ class Dialog:
 
     __slots__ = (
         "call_id",
+        "flow",
         "key",
         "local",
         "local_sequence",
@@ -50,6 +52,9 @@ class Dialog:
         self.route_set = route_set
         self.local_sequence = local_sequence
         self.remote_sequence = remote_sequence
+        self.flow: Flow | None = None
+        """Where the peer was heard. A request goes there when its Contact leads nowhere: a tel: URI, a name
+        that only the peer can look up, a transport that we do not speak. Real phones send all three."""
 
     @classmethod
     def from_request(cls, request: Request, local_tag: str, local_sequence: int) -> Dialog:

@@ -134,10 +134,14 @@ class ModifyAccepted(UsageEvent):
 
 @dataclass(frozen=True, slots=True)
 class ModifyFailed(UsageEvent):
-    """Our re-INVITE was refused; the session is as it was before it."""
+    """Our re-INVITE was refused; the session is as it was before it.
+
+    `ends_call`: the peer does not know the call any more, or is gone; CallEnded comes next.
+    """
 
     status: int
     reason: str
+    ends_call: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,6 +249,8 @@ class Call(Parties, CallSound):
                 self._on_confirmed()
             case sip.ModifyAccepted():
                 self._modifications.done(None)
+            case sip.ModifyFailed() if event.ends_call:
+                pass  # CallEnded comes next, and says why
             case sip.ModifyFailed():
                 self._modifications.done(ModificationFailed(event.status, event.reason))
             case sip.CallFailed():

@@ -30,7 +30,8 @@ class SentAck:
         self._core = core
         self._sent: tuple[Flow, bytes] | None = None
         headers = [("Content-Type", content_type)] if body else []
-        core.send_ack(dialog.request("ACK", sequence, headers, body), dialog.next_hop, self._remember)
+        ack = dialog.request("ACK", sequence, headers, body)
+        core.send_ack(ack, dialog.next_hop, self._remember, dialog.flow)
 
     def _remember(self, flow: Flow, data: bytes) -> None:
         self._sent = flow, data

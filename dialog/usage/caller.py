@@ -141,8 +141,14 @@ class Caller:
         if dialog is not None:
             dialog.refresh_target(response)
         elif len(self._early) < MAX_EARLY_DIALOGS:
-            dialog = self._early[tag] = Dialog.from_response(self._request, response)
+            dialog = self._early[tag] = self._dialog(response)
             self._core.add_dialog(dialog.key, self._usage)
+
+    def _dialog(self, response: Response) -> Dialog:
+        dialog = Dialog.from_response(self._request, response)
+        transaction = self._outgoing.transaction
+        dialog.flow = None if transaction is None else transaction.flow
+        return dialog
 
     def _on_success(self, response: Response) -> None:
         tag = response.to.tag or ""
@@ -154,7 +160,7 @@ class Caller:
             return  # a late offer: its ACK leaves when the answer is there
         dialog = self._early.get(tag)
         if dialog is None:
-            dialog = Dialog.from_response(self._request, response)
+            dialog = self._dialog(response)
         else:
             dialog.confirm(response)
         if self._winner is not None or self._usage.state in (UsageState.ENDING, UsageState.ENDED):

@@ -22,7 +22,8 @@ class Bye:
     def __init__(self, core: Core, dialog: Dialog, reason: str | None, done: Callable[[], None]) -> None:
         self._done = done
         headers = [("Reason", reason)] if reason else []
-        core.send_request(dialog.request("BYE", dialog.next_sequence(), headers), self, dialog.next_hop)
+        bye = dialog.request("BYE", dialog.next_sequence(), headers)
+        core.send_request(bye, self, dialog.next_hop, otherwise=dialog.flow)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Any final response ends it."""

@@ -106,6 +106,7 @@ class InviteUsage:
         body = session_body(request, core.config)
         usage = cls(core, Role.UAS, request)
         dialog = Dialog.from_request(request, incoming.to_tag, core.new_sequence())
+        dialog.flow = incoming.flow
         usage.establish(dialog)
         usage._callee = Callee(usage, incoming, dialog, offered=bool(body))
         core.emit(IncomingCall(usage, request))
@@ -250,7 +251,7 @@ class InviteUsage:
         dialog = self.confirmed_dialog
         headers = [("Content-Type", content_type)] if body else []
         request = dialog.request("INFO", dialog.next_sequence(), headers, body)
-        self.core.send_request(request, self, dialog.next_hop)
+        self.core.send_request(request, self, dialog.next_hop, otherwise=dialog.flow)
 
     # What the core gives.
 

@@ -92,8 +92,9 @@ class ModifyClient:
             if status == 491 and self._retries < MAX_GLARE_RETRIES:
                 self._try_again_later()
             else:
-                self._fail(status, response.reason)
-                if status in (408, 481):
+                gone = status in (408, 481)
+                self._fail(status, response.reason, ends_call=gone)
+                if gone:
                     self._usage.dialog_is_gone(status, "remote")
 
     def on_failure(
@@ -102,7 +103,7 @@ class ModifyClient:
         """No final response: the peer is gone, and the dialog with it."""
         if not self.done:
             status = 408 if cause == "timeout" else 503
-            self._fail(status, reason_phrase(status))
+            self._fail(status, reason_phrase(status), ends_call=True)
             self._usage.dialog_is_gone(status, cause)
 
     def _send(self) -> None:
@@ -116,7 +117,12 @@ class ModifyClient:
             headers.append(("Content-Type", core.config.accept[0]))
         request = dialog.request("INVITE", self._sequence, headers, self.body)
         self._outgoing = core.send_request(
-            request, self, dialog.next_hop, contact=True, contact_user=usage.local_uri.uri
+            request,
+            self,
+            dialog.next_hop,
+            contact=True,
+            contact_user=usage.local_uri.uri,
+            otherwise=dialog.flow,
         )
 
     def _on_success(self, response: Response) -> None:
@@ -163,9 +169,9 @@ class ModifyClient:
         self.done = True
         self._core.emit(ModifyAccepted(self._usage))
 
-    def _fail(self, status: int, reason: str) -> None:
+    def _fail(self, status: int, reason: str, *, ends_call: bool = False) -> None:
         self.done = True
-        self._core.emit(ModifyFailed(self._usage, status, reason))
+        self._core.emit(ModifyFailed(self._usage, status, reason, ends_call))
 
 
 class ModifyServer:

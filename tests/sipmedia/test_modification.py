@@ -108,6 +108,22 @@ def test_a_change_under_way_when_the_call_ends() -> None:
     run(test())
 
 
+def test_a_change_that_finds_the_far_end_gone_says_that_the_call_is_over() -> None:
+    async def test() -> None:
+        async with ScriptedPeer() as peer, pair() as phones:
+            call = phones.alice.dial(f"sip:peer@127.0.0.1:{peer.port}")
+            peer.respond(await peer.expect("INVITE"), 200, sdp=sdp())
+            await call.answered()
+            holding = asyncio.ensure_future(call.hold())
+            await peer.expect("ACK")
+            peer.respond(await peer.expect("INVITE"), 481)
+            with pytest.raises(CallEnded):
+                await holding
+            assert (await call.ended()).by == "remote"
+
+    run(test())
+
+
 @pytest.mark.parametrize("formats", ["0", "18"], ids=["usable", "unusable"])
 def test_a_far_end_that_wants_an_offer_gets_one(formats: str) -> None:
     async def test() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from dialog.events import (
     CallAnswered,
     CallCancelled,
@@ -39,13 +41,15 @@ class Forks:
         assert isinstance(invite, Request)
         self.invite = invite
 
-    def answer(self, status: int, tag: str | None, body: bytes = b"", method: str = "INVITE") -> None:
+    def answer(
+        self, status: int, tag: str | None, body: bytes = b"", method: str = "INVITE", contact: str = ""
+    ) -> None:
         request = next(
             message
             for message in reversed(self.peer.received)
             if isinstance(message, Request) and message.method == method
         )
-        headers = [("Contact", f"<sip:{tag}@192.0.2.50:5060>"), *(SDP if body else ())]
+        headers = [("Contact", contact or f"<sip:{tag}@192.0.2.50:5060>"), *(SDP if body else ())]
         self.peer.say(bytes(Response.to_request(request, status, to_tag=tag, headers=headers, body=body)))
 
     def sent(self, method: str) -> list[str]:
@@ -62,6 +66,31 @@ def test_trying_is_told_once(pair: Pair) -> None:
     assert pair.alice.kinds() == ["Trying"]
     assert isinstance(pair.alice.events[0], Trying)
     assert forks.usage.state is UsageState.CALLING
+
+
+@pytest.mark.parametrize(
+    "contact", ["<tel:+15551212>", "<sip:bob@pbx.nowhere>", "<sip:bob@192.0.2.50;transport=tcp>"]
+)
+def test_a_contact_that_leads_nowhere_is_answered_where_it_came_from(pair: Pair, contact: str) -> None:
+    forks = Forks(pair)
+    forks.answer(200, "one", b"v=0 answer", contact=contact)
+    pair.run(6)
+    forks.usage.reinvite(b"v=0 hold")
+    pair.run(6)
+    forks.answer(200, "one", b"v=0 held", contact=contact)
+    pair.run(6)
+    forks.usage.bye()
+    pair.run(6)
+    sent = [m.method for m in forks.peer.received if isinstance(m, Request)]
+    assert [sent.count("ACK"), "BYE" in sent] == [2, True]
+    ack = next(m for m in forks.peer.received if isinstance(m, Request) and m.method == "ACK")
+    assert ack.request_uri == contact[1:-1]
+
+
+def test_a_contact_that_wants_tls_gets_nothing_in_the_clear(pair: Pair) -> None:
+    forks = Forks(pair)
+    forks.answer(200, "one", b"v=0 answer", contact="<sips:bob@192.0.2.50>")
+    assert not forks.sent("ACK")
 
 
 def test_branches_are_told_apart(pair: Pair) -> None:

@@ -143,7 +143,8 @@ def test_481_or_408_to_a_re_invite_ends_the_call(
     invite = stranger.received[-1]
     assert isinstance(invite, Request)
     stranger.say(bytes(Response.to_request(invite, status)))
-    assert pair.bob.only(ModifyFailed).status == status
+    failed = pair.bob.only(ModifyFailed)
+    assert (failed.status, failed.ends_call) == (status, True)
     assert pair.bob.only(CallEnded).by == by
     assert pair.bob.requests("BYE")
 
