@@ -111,7 +111,12 @@ class Inbound:
             self.receiver.clock_rate_hz = clock
         self._receives = plan is not None and plan.direction.receives
         self._block_ms = block_ms
-        self.playout.configure(codecs, block_ms)
+        noise_type = None if plan is None else plan.comfort_noise_receive
+        if noise_type is not None:
+            self._clocks.setdefault(noise_type, clock)
+        self.playout.configure(codecs, block_ms, noise_type)
+        if not self._receives:
+            self.playout.end_pause()
         self.source.name(None if plan is None else plan.remote_rtp)
 
     def add_sink(self, sink: AudioSink) -> None:
@@ -156,6 +161,7 @@ class Inbound:
         if self.forwarder is not None and self._receives:
             self.forwarder.receive(packet, arrival)
         if is_event:
+            self.playout.end_pause()
             self._receive_event(packet, arrival)
         elif payload and self._sinks and self._receives:
             self.playout.put(timestamp, payload_type, payload, arrival)
@@ -172,7 +178,9 @@ class Inbound:
             return
         samples = playout.pull(now)
         if samples is None:
-            return
+            samples = playout.pause_sound()
+            if samples is None:
+                return
         rate = playout.sample_rate_hz
         frame = AudioFrame(samples, rate, elapsed_ms * rate // 1000)
         for sink in self._sinks:

@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from media.audio.graph import AudioSink, AudioSource
-from media.codec.base import Codec, Decoder, Encoder
+from media.audio.pauses import Pauses
+from media.codec.base import Codec, Decoder, Encoder, LossAwareEncoder
 from media.dtmf.telephone_event import TelephoneEventSender
 from media.errors import BadAudio, CodecError
 from media.frame import AudioFrame, Samples
@@ -50,8 +51,10 @@ class Outbound:
         "_forward_decoder",
         "_have",
         "_listener",
+        "_noise_type",
         "_packet_samples",
         "_parts",
+        "_pauses",
         "_payload_type",
         "_rate",
         "_raw",
@@ -91,6 +94,8 @@ class Outbound:
         self._codec: Codec | None = None
         self._encoder: Encoder | None = None
         self._forward_decoder: Decoder | None = None  # for taps
+        self._noise_type: int | None = None
+        self._pauses: Pauses | None = None
         self._payload_type = 0
         self._sends = False
         self._rate = 8000
@@ -108,6 +113,12 @@ class Outbound:
             self._forward_decoder = None
             self._parts.clear()
             self._have = 0
+            self._pauses = None
+        self._noise_type = None if plan is None else plan.comfort_noise_send
+        if self._noise_type is None or codec is None:
+            self._pauses = None
+        elif self._pauses is None:
+            self._pauses = Pauses(codec.sample_rate_hz)
         self._codec = codec
         self._wrong_rate = 0
         if codec is not None:
@@ -155,6 +166,11 @@ class Outbound:
             self._events.send(digits, duration_ms)
             self._special = True
 
+    def packets_lost(self, fraction: float) -> None:
+        """The peer reports that it lost so much of what we sent."""
+        if isinstance(self._encoder, LossAwareEncoder):
+            self._encoder.set_packet_loss(fraction)
+
     def send_raw(self, payload: bytes) -> None:
         """Queue a payload for a slot of its own; the oldest is dropped when 30 s are waiting."""
         if len(self._raw) >= _RAW_LIMIT:
@@ -184,9 +200,14 @@ class Outbound:
                         sender.pause()
                 else:
                     samples = frame.samples
-                    if len(samples) == self._packet_samples == self._block:
-                        packet = sender.packet(self._payload_type, encoder.encode(samples))
-                        self._send(packet, destination)
+                    if self._pauses is not None and (noise := self._pauses.told(samples)) is not None:
+                        self._send_noise(noise, destination)
+                    elif len(samples) == self._packet_samples == self._block:
+                        payload = encoder.encode(samples)
+                        if payload:
+                            self._send(sender.packet(self._payload_type, payload), destination)
+                        else:
+                            sender.pause()
                     else:
                         self._collect(samples, encoder, destination)
                     self.last_sent = now
@@ -260,6 +281,14 @@ class Outbound:
             events.poll(sender.timestamp, self._event_units)
         self._special = bool(self._raw) or (events is not None and events.busy)
 
+    def _send_noise(self, payload: bytes, destination: Address) -> None:
+        """A pause: what was collected of a packet is dropped, for it is no speech; mostly nothing is sent."""
+        self._parts.clear()
+        self._have = 0
+        if payload and self._noise_type is not None:
+            self._send(self.sender.packet(self._noise_type, payload), destination)
+        self.sender.pause()
+
     def _collect(self, samples: Samples | None, encoder: Encoder, destination: Address) -> None:
         """Packets of another length than a block; None ends the spurt, filled up with silence."""
         size, before = self._packet_samples, self._have
@@ -274,8 +303,11 @@ class Outbound:
             start = 0
             while have - start >= size:
                 payload = encoder.encode(joined[start : start + size])
-                behind = (before - start) * self._clock // self._rate
-                self._send(self.sender.packet(self._payload_type, payload, behind), destination)
+                if payload:
+                    behind = (before - start) * self._clock // self._rate
+                    self._send(self.sender.packet(self._payload_type, payload, behind), destination)
+                else:
+                    self.sender.pause()
                 start += size
             self._parts = [joined[start:]] if start < have else []
             have -= start

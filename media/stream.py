@@ -153,6 +153,7 @@ class Stream:
         self._rtcp_address = source
         block = self.reporter.receive(packets, len(data), arrival)
         if block is not None:
+            self.outbound.packets_lost(block.fraction_lost / 256)
             clock = self._clock_rate_hz()
             rtt = self.reporter.rtt_s
             self._emit(

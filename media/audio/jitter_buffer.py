@@ -85,6 +85,7 @@ class JitterBuffer:
         "check_at",
         "concealed",
         "current_delay_ms",
+        "floor_ms",
         "grown",
         "late",
         "lengthened",
@@ -125,6 +126,8 @@ class JitterBuffer:
         self._strict = strict
         self._packets: dict[int, Entry] = {}
         self._arrivals = DelayTarget(max_delay_ms)
+        self.floor_ms = 0.0
+        """Delay wished beyond what the network asks for: a lost packet's successor shall be there in time."""
         self.check_at = 0.0
         """When to ask for an `adjustment` again."""
         self.target_ms = delay_ms
@@ -222,6 +225,11 @@ class JitterBuffer:
         return begun_ms < self.target_ms + self._extra_ms
 
     @property
+    def following(self) -> Entry | None:
+        """The packet at the end of the hole that `get` told of."""
+        return self._packets[min(self._packets)] if self._packets else None
+
+    @property
     def ready(self) -> bool:
         """Whether `get` would give a packet, once playing."""
         return self._cursor in self._packets
@@ -235,7 +243,7 @@ class JitterBuffer:
         arrivals = self._arrivals
         if now >= arrivals.evaluate_at:
             arrivals.evaluate(now)
-            needed_ms = arrivals.needed_ms
+            needed_ms = arrivals.needed_ms + self.floor_ms
             if not self._strict and (needed_ms or self.target_ms != self._delay_ms):
                 wanted_ms = max(self._delay_ms, needed_ms + _MARGIN_MS, arrivals.peak_ms(now))
                 self.target_ms = min(wanted_ms, self._max_delay_ms)
@@ -256,7 +264,8 @@ class JitterBuffer:
         spare_ms = delay_ms - (self._extra_ms or odd_ms)
         if odd_ms and not self._extra_ms and spare_ms >= self.target_ms:
             return -odd_ms  # left over from stretching: it is delay that protects from nothing
-        if spare_ms < min(arrivals.needed_ms, self._max_delay_ms - frame_ms) + _LEAST_MARGIN_MS:
+        needed_ms = min(arrivals.needed_ms + self.floor_ms, self._max_delay_ms - frame_ms)
+        if spare_ms < needed_ms + _LEAST_MARGIN_MS:
             self.check_at = now
             return max(1.0, self.target_ms - spare_ms)
         return 0.0

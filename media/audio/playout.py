@@ -3,16 +3,22 @@
 Packets may be of any length, of several payload types, and of another length than negotiated; what
 comes out are blocks of one length, one at each tick while there is something to play. Where the jitter
 buffer asks for more or less delay, the sound is stretched or compressed (`media.audio.time_stretch`).
+
+A codec that fills gaps by itself does so: by forward error correction where the packet after a gap is
+there already, and for that the buffer is asked for a packet's length more while packets are lost. In a
+pause that the sender announced (comfort noise, or the codec's own), `pause_sound` stands for what it
+does not send.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from media.audio.comfort_noise import ComfortNoise
 from media.audio.concealment import Concealer
-from media.audio.jitter_buffer import Entry, JitterBuffer
+from media.audio.jitter_buffer import DRY, Entry, JitterBuffer
 from media.audio.time_stretch import is_quiet, lengthened, shortened
-from media.codec.base import Codec, Decoder
+from media.codec.base import Codec, ConcealingDecoder, Decoder
 from media.errors import CodecError
 from media.frame import Samples
 
@@ -24,6 +30,8 @@ _ALIKE = 0.9
 _VERY_ALIKE = 0.97
 _PATIENCE_S = 0.25
 _URGENT_MS = 60.0
+_GUARD_S = 10.0
+"""How long after a loss the next packet is waited for, where it can make up for one."""
 _PAUSE_S = 0.08
 """Between two cuts into sound that can be heard."""
 
@@ -32,13 +40,21 @@ class Playout:
     """Plays one source at the rate of the codec that it uses at present."""
 
     __slots__ = (
+        "_announces",
         "_block_ms",
         "_block_units",
         "_clock_rate_hz",
         "_codecs",
         "_concealer",
+        "_decoder",
         "_decoders",
+        "_guarded_until",
         "_idle",
+        "_lost_ms",
+        "_noise",
+        "_noise_type",
+        "_own",
+        "_pause",
         "_payload_type",
         "_playing_type",
         "_rest",
@@ -59,6 +75,14 @@ class Playout:
         self.codec: Codec | None = None
         self._codecs: dict[int, Codec] = {}
         self._decoders: dict[int, Decoder] = {}
+        self._decoder: Decoder | None = None
+        self._own: ConcealingDecoder | None = None  # the same, where it fills gaps by itself
+        self._announces: Callable[[bytes], bool] | None = None
+        self._noise: ComfortNoise | None = None
+        self._noise_type: int | None = None
+        self._pause: ConcealingDecoder | ComfortNoise | None = None
+        self._lost_ms = 0.0
+        self._guarded_until = 0.0
         self._payload_type = -1
         self._block_ms = 0
         self._rest: Samples | None = None
@@ -66,8 +90,11 @@ class Playout:
         self._wished_at: float | None = None
         self.configure(codecs, block_ms)
 
-    def configure(self, codecs: Mapping[int, Codec], block_ms: int) -> None:
+    def configure(
+        self, codecs: Mapping[int, Codec], block_ms: int, noise_type: int | None = None
+    ) -> None:
         """From now on these payload types and blocks; decoders of those that stay keep their state."""
+        self._noise_type = noise_type
         for number, codec in self._codecs.items():
             if codecs.get(number) != codec:
                 self._decoders.pop(number, None)
@@ -82,7 +109,11 @@ class Playout:
             self._select(codec_now)
 
     def put(self, timestamp: int, payload_type: int, payload: bytes, arrival: float) -> None:
-        """Take a packet of one of the codecs."""
+        """Take a packet of one of the codecs, or of comfort noise."""
+        if payload_type == self._noise_type:
+            self.buffer.put(timestamp, payload_type, payload, arrival)
+            self.buffer.end_spurt(timestamp + 1)
+            return
         if payload_type != self._payload_type:
             self._payload_type = payload_type
             codec = self._codecs[payload_type]
@@ -90,6 +121,8 @@ class Playout:
             if codec.clock_rate_hz != self.codec.clock_rate_hz:  # timestamps begin anew with another clock
                 self._select(codec)
         self.buffer.put(timestamp, payload_type, payload, arrival)
+        if self._announces is not None and self._announces(payload):
+            self.buffer.end_spurt(timestamp + 1)
 
     def end_spurt(self, timestamp: int) -> None:
         """No sound comes from this timestamp on, by the sender's will: nothing shall stand in for it."""
@@ -98,9 +131,18 @@ class Playout:
     def restart(self) -> None:
         """Another source begins: forget what is buffered, and the state of decoders."""
         self._decoders.clear()
+        self._decoder = self._own = self._pause = None
         self._rest = None
         if self.codec is not None:
             self.buffer.reset(self.codec.clock_rate_hz, self._block_ms)
+
+    def pause_sound(self) -> Samples | None:
+        """What is heard at a tick for which `pull` had nothing, because the sender announced a pause."""
+        return None if self._pause is None else self._pause.conceal(self.block)
+
+    def end_pause(self) -> None:
+        """Nothing more shall be heard of an announced pause."""
+        self._pause = None
 
     def pull(self, now: float) -> Samples | None:
         """The block of this tick, or None while there is nothing to play."""
@@ -124,12 +166,17 @@ class Playout:
                     if buffer.packets_have(units, now) and begins:
                         return None
             else:
-                self._rest = self._concealed(min(got, self._block_units))
+                self._rest = self._concealed(got, self._block_units)
         return self._next_block(now)
 
     def _adjust(self, now: float) -> None:
         """Make the delay what the buffer wishes, by a piece of a pitch period or a few."""
         buffer, rest = self.buffer, self._rest
+        if self._lost_ms:
+            buffer.floor_ms, self._lost_ms = self._lost_ms, 0.0
+            self._guarded_until = now + _GUARD_S
+        elif now > self._guarded_until:
+            buffer.floor_ms = 0.0
         per_ms = self.sample_rate_hz / 1000
         wish_ms = buffer.adjustment(now, 0.0 if rest is None else len(rest) / per_ms)
         if not wish_ms:
@@ -188,7 +235,10 @@ class Playout:
                 if not parts:
                     self._idle = True
                     return None
-                part: Samples | None = np.zeros(self.block - have, np.int16)  # the end of the spurt
+                rest = self.block - have  # the end of the spurt
+                part: Samples | None = np.zeros(rest, np.int16)
+                if self._pause is not None:
+                    part = self._pause.conceal(rest)
             elif not isinstance(got, int):
                 rate = self.sample_rate_hz
                 part = self._decoded(got)
@@ -197,7 +247,7 @@ class Playout:
                     have = 0
             else:
                 missing = (self.block - have) * self._clock_rate_hz // self.sample_rate_hz
-                part = self._concealed(min(got, max(1, missing)))
+                part = self._concealed(got, max(1, missing))
             if part is not None:
                 parts.append(part)
                 have += len(part)
@@ -209,6 +259,8 @@ class Playout:
 
     def _decoded(self, entry: Entry) -> Samples | None:
         payload_type, payload, _ = entry
+        if payload_type == self._noise_type:
+            return self._comfort(payload)
         decoder = self._decoders.get(payload_type)
         if decoder is None:
             codec = self._codecs.get(payload_type)
@@ -217,6 +269,9 @@ class Playout:
             decoder = self._decoders[payload_type] = codec.make_decoder()
         if payload_type != self._playing_type:
             self._switch(payload_type)
+        if decoder is not self._decoder:
+            self._decoder = decoder
+            self._own = decoder if isinstance(decoder, ConcealingDecoder) else None
         try:
             samples = decoder.decode(payload)
         except CodecError:
@@ -228,11 +283,40 @@ class Playout:
         if self._idle:
             self._idle = False
             self._concealer.reset()
-        return self._concealer.good(samples)
+        if self._own is None:
+            self._pause = None
+            return self._concealer.good(samples)
+        self._pause = self._own if self._announces is not None and self._announces(payload) else None
+        return samples
 
-    def _concealed(self, units: int) -> Samples:
-        self.buffer.advance(units)
-        return self._concealer.conceal(max(1, units * self.sample_rate_hz // self._clock_rate_hz))
+    def _concealed(self, hole: int, most: int) -> Samples:
+        """What stands in for the next `most` units or less of a hole; of all of it where it is recovered."""
+        buffer, own = self.buffer, self._own
+        rate, clock = self.sample_rate_hz, self._clock_rate_hz
+        units = min(hole, most)
+        if self._pause is None and own is not None:
+            self._lost_ms = most * 1000 / clock
+            following = buffer.following if hole < DRY else None
+            if following is not None and following[0] == self._playing_type:
+                recovered = own.recover(following[1], hole * rate // clock)
+                if recovered is not None:
+                    buffer.advance(hole)
+                    return recovered
+        buffer.advance(units)
+        return (self._pause or own or self._concealer).conceal(max(1, units * rate // clock))
+
+    def _comfort(self, payload: bytes) -> Samples | None:
+        """The first block of a pause."""
+        if self._noise is None:
+            self._noise = ComfortNoise(self.sample_rate_hz)
+        try:
+            self._noise.update(payload)
+        except CodecError:
+            self.undecodable += 1
+        self._pause = self._noise
+        self.buffer.advance(self._block_units)
+        self._idle = False
+        return self._noise.conceal(self.block)
 
     def _switch(self, payload_type: int) -> None:
         """The packets played now are of another codec with the same clock (PCMU, PCMA, G.722)."""
@@ -240,7 +324,11 @@ class Playout:
         codec = self._codecs[payload_type]
         if codec.sample_rate_hz != self.sample_rate_hz:
             self._set_rate(codec)
+        self._take(codec)
+
+    def _take(self, codec: Codec) -> None:
         self.codec = codec
+        self._announces = codec.announces_silence
 
     def _fits(self, codec: Codec) -> bool:
         now = self.codec
@@ -251,7 +339,7 @@ class Playout:
 
     def _select(self, codec: Codec) -> None:
         """Begin with this codec and an empty buffer."""
-        self.codec = codec
+        self._take(codec)
         self._playing_type = self._payload_type
         self._set_rate(codec)
         self.buffer.reset(codec.clock_rate_hz, self._block_ms)
@@ -262,4 +350,5 @@ class Playout:
         self.block = codec.samples_in(self._block_ms)
         self._block_units = codec.timestamp_units(self.block)
         self._concealer = Concealer(codec.sample_rate_hz)
+        self._noise = self._pause = None
         self._rest = None
