@@ -41,6 +41,8 @@ class Modifications:
         while self._pending is not None:
             await asyncio.wait([self._pending])
         media = self._media
+        if media.offering:  # they wanted an offer, and their ACK with the answer is on its way
+            raise ModificationFailed(491, reason_phrase(491))
         self._before = media.wish
         media.wish = replace(
             media.wish,

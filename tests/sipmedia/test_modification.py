@@ -186,6 +186,28 @@ def test_after_glare_theirs_is_answered_and_ours_made_anew(they_offer: bool) -> 
     run(test())
 
 
+def test_a_change_while_the_far_end_owes_an_answer() -> None:
+    """Found by the model: between our offer in a 200 and its ACK a hold failed with media's own error."""
+
+    async def test() -> None:
+        async with ScriptedPeer() as peer, pair() as phones:
+            call = phones.alice.dial(f"sip:peer@127.0.0.1:{peer.port}")
+            invite = await peer.expect("INVITE")
+            peer.respond(invite, 200, sdp=sdp())
+            await call.answered()
+            peer.request_like(invite, "INVITE", 1)
+            await peer.expect_status(200)
+            with pytest.raises(ModificationFailed, match="491"):
+                await call.hold()
+            assert not call.held
+            peer.request_like(invite, "ACK", 1, sdp())
+            hangup = asyncio.ensure_future(call.hangup())
+            peer.respond(await peer.expect("BYE"), 200)
+            await hangup
+
+    run(test())
+
+
 def version(description: bytes) -> int:
     """The version in o= (RFC 8866 section 5.2)."""
     return int(description.split(b"o=")[1].split()[2])
