@@ -50,13 +50,13 @@ def test_baresip_calls_us(addresses: Iterator[Party], folder: Path) -> None:
     sound.assert_heard(ours.heard(record), THEIRS, at_least_s=2)
 
 
-@pytest.mark.parametrize(("codec", "rate_hz"), [("PCMA", 8000), ("G722", 16000)])
+@pytest.mark.parametrize(("codec", "rate_hz"), [("PCMA", 8000), ("G722", 16000), ("opus", 48000)])
 def test_other_codecs(addresses: Iterator[Party], folder: Path, codec: str, rate_hz: int) -> None:
     us, peer = next(addresses), next(addresses)
     mine, theirs = sound.tune(23, 8.0, rate_hz), sound.tune(24, 20.0, rate_hz)
     play = sound.write_wav(folder / "mine.wav", mine, rate_hz)
     record = folder / "heard.wav"
-    modules = ["g722"] if codec == "G722" else ["g711"]
+    modules = {"PCMA": ["g711"], "G722": ["g722"], "opus": ["opus", "auresamp"]}[codec]
     with Baresip(peer, folder / "baresip", theirs, rate_hz=rate_hz, codecs=modules) as baresip:
         baresip.wait_ready()
         arguments = ["--codec", codec, "--play", str(play), "--record", str(record), "--duration", "4"]
@@ -115,3 +115,24 @@ def test_baresip_holds_and_resumes(addresses: Iterator[Party], folder: Path) -> 
         time.sleep(0.5)
         baresip.command("hangup")
         command.assert_talked()
+
+
+def test_keys_both_ways_beside_opus(addresses: Iterator[Party], folder: Path) -> None:
+    us, peer = next(addresses), next(addresses)
+    sound48 = sound.tune(25, 20.0, 48000)
+    modules = ["opus", "auresamp"]
+    with Baresip(peer, folder / "baresip", sound48, rate_hz=48000, codecs=modules) as baresip:
+        baresip.wait_ready()
+        arguments = ["--codec", "opus", "--dtmf", "159", "--duration", "4"]
+        with (
+            baresip.control() as control,
+            ours.Command(folder, "call", peer.uri("bob"), "--bind", us.bind, *arguments) as command,
+        ):
+            ours_at_theirs = [event["param"] for event in control.wait_for("CALL_DTMF_START", 3)]
+            for key in "7#":
+                control.command("sndcode", key)
+                time.sleep(0.4)
+            command.assert_talked()
+            theirs = [event["digit"] for event in command.events() if event["event"] == "dtmf"]
+    assert ours_at_theirs == list("159")
+    assert theirs == list("7#")
