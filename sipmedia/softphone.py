@@ -199,7 +199,7 @@ class Softphone(Emitter):
             usage = agent.invite(target, from_=account.address, body=body)
         except (ParseError, LocalProtocolError, BadAddress) as error:
             media.close()
-            raise InvalidAddress(f"cannot call {target!r}: {error}") from error
+            raise InvalidAddress(f"cannot call {target!r}: {_why_not(error)}") from error
         call = self._adopt(usage, media, incoming=False)
         call.give_up_after(self.config.no_answer_timeout)
         return call
@@ -321,6 +321,14 @@ class Softphone(Emitter):
     def _capabilities(self) -> bytes:
         """What we can do, for the 200 to OPTIONS (RFC 3261 s11.2)."""
         return self.media.capabilities().encode()
+
+
+def _why_not(error: Exception) -> str:
+    """What is wrong with a URI, in the words of who read it, or why it cannot be called."""
+    cause = error.__cause__ or error
+    if isinstance(cause, ParseError):
+        return f"{cause.reason}; write sip:bob@192.0.2.5:5060, for instance"
+    return str(error)
 
 
 def _host_of(target: str) -> str:

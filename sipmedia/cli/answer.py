@@ -11,7 +11,7 @@ from sipmedia.cli.conversation import (
     Conversation,
     Settings,
     Stop,
-    check_files,
+    check_settings,
     first_of,
     numbered,
     save_trace,
@@ -41,7 +41,7 @@ async def answer_calls(
     Gives the exit code of the first call that went wrong, else that of success.
     """
     try:
-        check_files(settings)
+        check_settings(settings)
         host, port = parse_bind(settings.bind)
         account = Account(f"sip:{user}@{format_address(host, port) if port else host}")
         phone = Softphone(account, bind=settings.bind, media=settings.manager_config())

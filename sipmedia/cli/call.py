@@ -14,7 +14,7 @@ from sipmedia.cli.conversation import (
     Conversation,
     Settings,
     Stop,
-    check_files,
+    check_settings,
     first_of,
     save_trace,
     stop_by_signal,
@@ -31,7 +31,7 @@ from sipmedia.softphone import Softphone
 async def place_call(target: str, settings: Settings, out: Output, *, user: str = "caller") -> Exit:
     """Call ``target``, lead the conversation, and say how it went."""
     try:
-        check_files(settings)
+        check_settings(settings)
         host, port = parse_bind(settings.bind)
         account = Account(f"sip:{user}@{format_address(host, port) if port else host}")
         phone = Softphone(account, bind=settings.bind, media=settings.manager_config())

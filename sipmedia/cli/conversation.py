@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from media import BadAudio, ManagerConfig, MediaStats, PortRange
-from media.files import FilePlayback
+from media.dtmf.telephone_event import check_digits
+from media.files import FilePlayback, FileRecorder
 from media.frame import AudioFrame
 from sipmedia.call import Call
 from sipmedia.cli.exits import Exit
@@ -248,17 +250,50 @@ def summary_of(call: Call) -> dict[str, object]:
 def save_trace(call: Call, path: Path, out: Output) -> None:
     """Write the ladder: a picture, or text when the file's name ends in .txt."""
     text = render_text(call.trace) if path.suffix == ".txt" else render_svg(call.trace)
-    path.write_text(text, encoding="utf-8")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:  # it could be when the call began
+        out.error(f"{path} cannot be written: {error.strerror}")
+        return
     out.event("trace", f"ladder saved to {path}", file=str(path))
 
 
-def check_files(settings: Settings) -> None:
-    """Find out before anybody's phone rings that a file cannot be played or written. Raises BadAudio."""
+def check_settings(settings: Settings) -> None:
+    """Find out before anybody's phone rings what would fail once it is answered.
+
+    Raises BadAudio for files that cannot be played or written, BadDigits for what is no key.
+    """
+    if settings.dtmf:
+        check_digits(settings.dtmf)
     if settings.play is not None:
         FilePlayback(settings.play, 8000, _at_once).close()
     for path in (settings.record, settings.trace):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise BadAudio(f"{path} cannot be written: there is no folder {path.absolute().parent}")
+        if path is not None:
+            _check_writable(path)
+    if settings.record is not None:
+        nowhere = _Nowhere(settings.record)
+        FileRecorder(nowhere, 8000, _at_once, format=settings.record.suffix[1:] or None).close()
+
+
+class _Nowhere(io.BytesIO):
+    """Stands in for a file, to learn whether its kind can be written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.name = str(path)
+
+
+def _check_writable(path: Path) -> None:
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise BadAudio(f"{path} cannot be written: there is no folder {folder}")
+    existed = path.exists()
+    try:
+        path.open("ab").close()  # what is there stays until the call is answered
+    except OSError as error:
+        raise BadAudio(f"{path} cannot be written: {error.strerror}; choose another path") from error
+    if not existed:
+        path.unlink()
 
 
 def _at_once(work: Callable[[], object]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from sipmedia import Account, IncomingCall, PhoneConfig, Softphone
 from sipmedia.cli.call import complete, default_bind, place_call
+from sipmedia.cli.conversation import check_settings
 from sipmedia.cli.exits import Exit
 from sipmedia.cli.output import Output
 from tests.sipmedia.kit import ScriptedPeer, cli_settings, pair, run
@@ -106,7 +107,11 @@ def test_nothing_heard_is_no_fault_when_nothing_was_to_be_heard() -> None:
         ("sip:x@127.0.0.1", {"codecs": ("FOO",)}, Exit.ERROR, "unknown codec 'FOO'"),
         ("sip:x@127.0.0.1", {"play": Path(__file__)}, Exit.ERROR, "no audio file"),
         ("sip:x@127.0.0.1", {"record": Path("no-folder/x.wav")}, Exit.ERROR, "no folder"),
-        ("sip:a b", {}, Exit.ADDRESS, "cannot call"),
+        ("sip:a b", {}, Exit.ADDRESS, "cannot call 'sip:a b': Bad URI; write sip:bob@"),
+        ("sip:x@192.0.2.1", {"dtmf": "12x"}, Exit.ERROR, "no DTMF key"),
+        ("sip:x@192.0.2.1", {"record": Path("x.xyz")}, Exit.ERROR, "use .wav"),
+        ("sip:x@192.0.2.1", {"record": Path(__file__).parent}, Exit.ERROR, "cannot be written"),
+        ("sip:x@192.0.2.1", {"trace": Path(__file__).parent}, Exit.ERROR, "cannot be written"),
     ],
 )
 def test_what_a_person_can_put_right(
@@ -119,6 +124,14 @@ def test_what_a_person_can_put_right(
     captured = capsys.readouterr()
     assert words in captured.err
     assert lines(captured.out)[-1]["exit_code"] == code
+
+
+def test_checking_leaves_files_as_they_are(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.wav", tmp_path / "new.svg"
+    old.write_bytes(b"of yesterday")
+    check_settings(cli_settings(record=old, trace=new))
+    assert old.read_bytes() == b"of yesterday"
+    assert not new.exists()
 
 
 def test_a_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:
