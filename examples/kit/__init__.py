@@ -3,6 +3,7 @@
 from examples.kit.console import address_text, rule, say, short, show, show_sdp, wait_until
 from examples.kit.event_log import EventLog
 from examples.kit.language import _, ngettext
+from examples.kit.options import options
 from examples.kit.registry import ExampleFailed, example
 from examples.kit.sound import received, tone
 
@@ -13,6 +14,7 @@ __all__ = [
     "address_text",
     "example",
     "ngettext",
+    "options",
     "received",
     "rule",
     "say",

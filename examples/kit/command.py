@@ -9,11 +9,13 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from examples.kit.console import say
 from examples.kit.language import DEFAULT_LANGUAGE, LANGUAGES, _, use
 from examples.kit.menu import MenuLeft, choose, find, numbers_text, show_titles
+from examples.kit.options import options as of_example
 from examples.kit.registry import Example, ExampleFailed, discover
 from media import BadAddress, MediaError, PortError
 
@@ -26,12 +28,14 @@ class _Arguments(argparse.ArgumentParser):
     def format_help(self) -> str:
         return (
             _(
-                "Usage: python -m examples [N] [--lang ru|en] [--list] [--help]\n"
+                "Usage: python -m examples [N] [--lang ru|en] [--seed S] [--out DIR] [--list] [--help]\n"
                 "\n"
                 "Without a number an interactive menu is shown; with one that example runs at once.\n"
                 "\n"
                 "  N          the number of an example\n"
                 "  --lang     the language of the examples: ru (the default) or en\n"
+                "  --seed     example 8: another number, another hour\n"
+                "  --out      example 8: the folder to save in\n"
                 "  --list     print the numbers and titles of the examples\n"
                 "  --help     print this help"
             )
@@ -51,6 +55,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = _Arguments(prog="python -m examples", allow_abbrev=False)
     parser.add_argument("number", nargs="?")
     parser.add_argument("--lang")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args(arguments)
     if options.lang is not None and options.lang not in LANGUAGES:
@@ -66,6 +72,11 @@ def main(arguments: Sequence[str]) -> int:
         if chosen is None:
             text = _("There is no example «{answer}»: choose one of the numbers {numbers}.")
             parser.error(text.format(answer=options.number, numbers=numbers_text(examples)))
+        for name in ("seed", "out"):
+            if getattr(options, name) is not None and name not in chosen.takes:
+                text = _("Example {number} has no --{option}.")
+                parser.error(text.format(number=chosen.number, option=name))
+        of_example.seed, of_example.out = options.seed, options.out
         return _run(chosen)
     except ExampleFailed as error:
         print(f"❌ {error}", file=sys.stderr)

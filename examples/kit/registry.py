@@ -22,6 +22,8 @@ class Example:
     title: str
     """English, as in the source; the menu translates it when it is shown."""
     run: Callable[[], None]
+    takes: tuple[str, ...] = ()
+    """The options of the command line that mean something to it."""
 
     @property
     def file(self) -> str:
@@ -32,8 +34,12 @@ class Example:
 _registered: dict[int, Example] = {}
 
 
-def example(number: int, emoji: str, title: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+def example(
+    number: int, emoji: str, title: str, *, takes: tuple[str, ...] = ()
+) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """Register the decorated function under `number`; `title` is translated when the menu is shown.
+
+    `takes` names the options ("seed", "out") that it reads from `examples.kit.options`.
 
     Raises ValueError when another example already has that number.
     """
@@ -42,7 +48,7 @@ def example(number: int, emoji: str, title: str) -> Callable[[Callable[[], None]
         taken = _registered.get(number)
         if taken is not None and taken.run.__module__ != run.__module__:
             raise ValueError(f"example {number} is already {taken.file}; choose another number")
-        _registered[number] = Example(number, emoji, title, run)
+        _registered[number] = Example(number, emoji, title, run, takes)
         return run
 
     return register

@@ -185,6 +185,20 @@ SIP_CALL = [
     "✅ Стороны услышали друг друга",
 ]
 
+SIMULATED_HOUR = [
+    "⏩ Час разговора за секунды",
+    "={33}",
+    "",
+    "🎲 Зерно 1: .*",
+    *(rf"   ⏱️ {minutes} мин: потери \d+\.\d %, .*" for minutes in range(10, 61, 10)),
+    r"✅ 60 мин разговора за \d+\.\d с: в \d+ раз быстрее, чем в жизни",
+    r"   📦 Алиса: 17\d{4} пакет(а|ов|), потеряно \d{4} \(\d\.\d %\), джиттер .* мс, MOS 4\.\d",
+    r"   📦 Боб: 17\d{4} пакет(а|ов|), потеряно \d{4} \(\d\.\d %\), джиттер .* мс, MOS 4\.\d",
+    "💾 Сохранено в calls/simulated-hour:",
+    r"   call\.pcapng: [0-9a-f]{16}",
+    r"   b\.wav: [0-9a-f]{16}",
+]
+
 LIBRARY_USE = [
     "📚 Библиотека в тридцать строк",
     r"async def call_bob\(\).*",
@@ -204,8 +218,18 @@ LIBRARY_USE = [
         pytest.param(5, RUN_ALL, marks=pytest.mark.slow),
         pytest.param(6, SIP_CALL, marks=pytest.mark.slow),
         (7, LIBRARY_USE),
+        pytest.param(8, SIMULATED_HOUR, marks=pytest.mark.slow),
     ],
-    ids=["peer_to_peer", "simple", "advanced", "basic_operations", "run_all", "sip_call", "library_use"],
+    ids=[
+        "peer_to_peer",
+        "simple",
+        "advanced",
+        "basic_operations",
+        "run_all",
+        "sip_call",
+        "library",
+        "hour",
+    ],
 )
 def test_the_lines_of_the_document(number: int, patterns: list[str]) -> None:
     assert_in_order(output(number, "ru"), patterns)

@@ -58,7 +58,7 @@ def test_the_menu_is_that_of_the_document(typed: list[str], capsys: pytest.Captu
     assert menu.choose(discover()).number == 5
     printed = capsys.readouterr().out
     assert printed.startswith(MENU)
-    assert printed.endswith("\n\nВведите номер примера (1-7): \n")
+    assert printed.endswith("\n\nВведите номер примера (1-8): \n")
 
 
 @pytest.mark.parametrize("answer", ["4", " 4 ", "4.", "04"])
@@ -68,12 +68,12 @@ def test_a_number_is_understood(answer: str, typed: list[str]) -> None:
 
 
 def test_wrong_answers_are_asked_again(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = ["0", "8", "-1", "1 2", "", "пять", "²", "1" * 5000, "\x00", "{0}"]
+    wrong = ["0", "9", "-1", "1 2", "", "пять", "²", "1" * 5000, "\x00", "{0}"]
     typed += [*wrong, "2"]
     assert menu.choose(discover()).number == 2
     printed = capsys.readouterr().out
-    assert printed.count("нет. Введите номер (1-7) или q, чтобы выйти.") == len(wrong)
-    assert "Примера «8» нет." in printed
+    assert printed.count("нет. Введите номер (1-8) или q, чтобы выйти.") == len(wrong)
+    assert "Примера «9» нет." in printed
 
 
 @pytest.mark.parametrize(("lines", "after_mistake"), [([], False), (["9"], True), (["9", "q"], False)])
@@ -96,7 +96,7 @@ def test_numbers_with_a_gap_are_listed() -> None:
         (b"q\n", 0, "👋 До свидания!"),
         (b"42\n", 2, "Примера «42» нет."),
         (b"\xff\xfe\n", 2, "👋 До свидания!"),
-        ("8\nчетыре\n4\n".encode(), 0, "✅ stop"),
+        ("9\nчетыре\n4\n".encode(), 0, "✅ stop"),
     ],
 )
 def test_answers_from_a_pipe(typed: bytes, code: int, words: str) -> None:
@@ -170,7 +170,7 @@ def person() -> Iterator[Person]:
     somebody.leave()
 
 
-PROMPT = "Введите номер примера (1-7): "
+PROMPT = "Введите номер примера (1-8): "
 
 
 def test_a_person_mistypes_and_then_chooses(person: Person) -> None:
