@@ -5,6 +5,10 @@ last three, which sounds less like a machine. From 10 ms on it fades by a fifth 
 voice stays the same for longer than 60 ms. When packets come again, the repetition runs on for a few
 milliseconds under a cross-fade.
 
+Where the packet after the gap is here already, as it is with a packet's worth of delay, `between` does
+better than any repetition can. The repetition is bent, by a little change of its pitch, so that it meets what
+comes after in step, and led over into the same made backwards from there.
+
 Appendix I delays all audio by 3.75 ms to bend the last good samples towards the repetition. We do not:
 without loss the audio is untouched and on time. The step between the last sample and the repetition is
 instead spread over its first quarter period.
@@ -15,6 +19,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
+from media.audio.time_stretch import best_lag
 from media.frame import Samples
 
 _SHORTEST_PITCH_MS = 5.0
@@ -23,6 +28,10 @@ _WINDOW_MS = 20.0
 _PERIODS = 3
 _STEP_MS = 10
 _FADE_PER_STEP = 0.2
+_WHOLE_MS = 30.0
+"""A gap with both sides known does not fade before this, seen from either."""
+_IN_STEP = 0.4
+"""How alike the repetition and what comes after must be to be brought into step."""
 
 # Frames remembered for the repetition: enough of 10 ms ones for three of the longest periods, the
 # cross-fade before them and the window in which the pitch is sought.
@@ -75,6 +84,74 @@ class Concealer:
             self._recent.append(samples)
         return samples
 
+    def between(self, n: int, after: Samples) -> Samples:
+        """`n` samples in place of lost ones, when those that follow them are known already.
+
+        `after` goes through `good` next. Where some of this gap was made up before, it is as with `conceal`.
+        """
+        least = self._shortest * 2
+        if not self._recent or self._lost or len(after) < least:
+            return self.conceal(n)
+        self.concealed += n
+        self._begin()
+        follows = after[: self._window].astype(np.float64)
+        half = self._pitch // 2
+        compared = min(len(follows), self._window)
+        forward = self._run(n + half + compared, 0)
+        forward = self._in_step(forward, follows, n, min(half, n // 3))
+        backward = self._backwards(follows, n)
+        rise = np.arange(1, n + 1) / (n + 1)
+        whole = int(_WHOLE_MS / _STEP_MS * self._step)
+        if n > whole:
+            steps = np.maximum(0.0, np.arange(n) - whole) / self._step
+            gain = np.clip(1.0 - _FADE_PER_STEP * steps, 0.0, 1.0)
+            forward *= gain
+            backward *= gain[::-1]
+        power = float(forward @ forward) * float(backward @ backward)
+        alike = max(0.0, float(forward @ backward) / max(1.0, power**0.5))
+        # What is not alike would lose power where the two are mixed.
+        mixed = forward * (1.0 - rise) + backward * rise
+        mixed /= np.sqrt(rise * rise + (1.0 - rise) ** 2 + 2.0 * alike * rise * (1.0 - rise))
+        samples: Samples = np.rint(np.clip(mixed, -32768, 32767)).astype(np.int16)
+        self._recent.append(samples)
+        return samples
+
+    def _in_step(
+        self, forward: NDArray[np.float64], follows: NDArray[np.float64], n: int, most: int
+    ) -> NDArray[np.float64]:
+        """The repetition for the gap, made faster or slower so that `follows` goes on where it ends."""
+        compared = len(forward) - n - self._pitch // 2
+        span = forward[n - most : n + most + compared]
+        part = follows[:compared]
+        correlation = np.correlate(span, part, "valid")
+        sums = np.concatenate(((0.0,), np.cumsum(span * span)))
+        energy = sums[compared:] - sums[:-compared]
+        alike = correlation / np.sqrt(np.maximum(energy * (part @ part), 1.0))
+        alike -= 0.2 * np.abs(np.arange(-most, most + 1)) / max(1, most)  # rather less than more
+        best = int(np.argmax(alike))
+        shift = best - most
+        if not shift or alike[best] < _IN_STEP:
+            return forward[:n]
+        bent: NDArray[np.float64] = np.interp(
+            np.arange(n) * ((n + shift) / n), np.arange(n + most + 1), forward[: n + most + 1]
+        )
+        return bent
+
+    def _backwards(self, follows: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+        """What leads up to `follows`, made of its first period."""
+        longest = min(self._longest, len(follows) - self._shortest)
+        lowest = max(self._shortest, min(longest, self._pitch * 3 // 4))
+        highest = max(lowest, min(longest, self._pitch * 4 // 3))
+        compared = len(follows) - highest
+        period, _ = best_lag(follows, compared, lowest, highest)
+        loop = follows[:period]
+        made = loop[(np.arange(n) - n) % period].copy()
+        quarter = min(period // 4, n)
+        rise = np.arange(1, quarter + 1) / (quarter + 1)
+        if quarter and period < len(follows):
+            made[n - quarter :] += (follows[0] - follows[period]) * rise
+        return made
+
     def _begin(self) -> None:
         """Find the pitch and cut the loops out of what was last heard."""
         needed = _PERIODS * self._longest + self._longest // 4 + 1
@@ -115,6 +192,10 @@ class Concealer:
         gain = 1.0 - _FADE_PER_STEP * (steps - 1.0)
         if gain[0] <= 0.0:
             return np.zeros(n)
+        return np.clip(self._run(n, position) * np.clip(gain, 0.0, 1.0), -32768, 32767)
+
+    def _run(self, n: int, position: int) -> NDArray[np.float64]:
+        """The same without the fading, from `position` samples after the last good one."""
         parts = []
         done = 0
         while done < n:
@@ -126,7 +207,7 @@ class Concealer:
         if position < len(self._jump):
             jump = self._jump[position : position + n]
             signal[: len(jump)] += jump
-        return np.clip(signal * np.clip(gain, 0.0, 1.0), -32768, 32767)
+        return signal
 
     def _from_loop(self, number: int, n: int, position: int) -> NDArray[np.float64]:
         loop = self._loops[number]

@@ -19,6 +19,8 @@ While playing, the delay follows the target:
   goes back to it (`grown`), up to `max_delay_ms`. If something behind it was played it is dropped (`late`);
   the target remembers it.
 - With `strict` the delay never changes and late packets are dropped.
+- Where packets are lost, `floor_ms` keeps the delay at a frame or so: what comes after a gap is then known
+  when the gap is to be filled (`following`).
 - A packet further ahead than `max_delay_ms` and a little begins a new spurt: a stalled network that
   delivers a second of audio at once shall not leave us a second behind.
 
@@ -127,7 +129,7 @@ class JitterBuffer:
         self._packets: dict[int, Entry] = {}
         self._arrivals = DelayTarget(max_delay_ms)
         self.floor_ms = 0.0
-        """Delay wished beyond what the network asks for: a lost packet's successor shall be there in time."""
+        """The least time that packets shall be there before their turn, so that a lost one's successor is."""
         self.check_at = 0.0
         """When to ask for an `adjustment` again."""
         self.target_ms = delay_ms
@@ -211,6 +213,11 @@ class JitterBuffer:
         if end > self._newest:  # else the sound has gone on already: a straggler
             self._end = end
 
+    def conceal(self, units: int) -> None:
+        """So much of a hole between packets was stood in for."""
+        self._cursor += units
+        self.concealed += -(-units // self._frame)
+
     def advance(self, units: int) -> None:
         """So much was played, or stood in for what was missing."""
         self._cursor += units
@@ -243,7 +250,7 @@ class JitterBuffer:
         arrivals = self._arrivals
         if now >= arrivals.evaluate_at:
             arrivals.evaluate(now)
-            needed_ms = arrivals.needed_ms + self.floor_ms
+            needed_ms = max(arrivals.needed_ms, self.floor_ms)
             if not self._strict and (needed_ms or self.target_ms != self._delay_ms):
                 wanted_ms = max(self._delay_ms, needed_ms + _MARGIN_MS, arrivals.peak_ms(now))
                 self.target_ms = min(wanted_ms, self._max_delay_ms)
@@ -264,7 +271,7 @@ class JitterBuffer:
         spare_ms = delay_ms - (self._extra_ms or odd_ms)
         if odd_ms and not self._extra_ms and spare_ms >= self.target_ms:
             return -odd_ms  # left over from stretching: it is delay that protects from nothing
-        needed_ms = min(arrivals.needed_ms + self.floor_ms, self._max_delay_ms - frame_ms)
+        needed_ms = min(max(arrivals.needed_ms, self.floor_ms), self._max_delay_ms - frame_ms)
         if spare_ms < needed_ms + _LEAST_MARGIN_MS:
             self.check_at = now
             return max(1.0, self.target_ms - spare_ms)
@@ -319,7 +326,6 @@ class JitterBuffer:
             return DRY
         first = min(self._packets)
         if first > self._cursor:
-            self.concealed += 1
             return first - self._cursor
         # Payloads longer than the steps of their timestamps: go on where the next one is.
         self._cursor = self._last_played = first

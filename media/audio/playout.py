@@ -31,7 +31,11 @@ _VERY_ALIKE = 0.97
 _PATIENCE_S = 0.25
 _URGENT_MS = 60.0
 _GUARD_S = 10.0
-"""How long after a loss the next packet is waited for, where it can make up for one."""
+"""How long after losses the next packet is waited for, as it helps to make up for one."""
+_OFTEN_S = 5.0
+"""Two losses in this time are no accident."""
+_LONGEST_GAP_MS = 120
+"""Nobody's voice is known for longer: what fills longer gaps fades out, and goes on with what comes."""
 _PAUSE_S = 0.08
 """Between two cuts into sound that can be heard."""
 
@@ -50,7 +54,7 @@ class Playout:
         "_decoders",
         "_guarded_until",
         "_idle",
-        "_lost_ms",
+        "_lost_at",
         "_noise",
         "_noise_type",
         "_own",
@@ -81,7 +85,7 @@ class Playout:
         self._noise: ComfortNoise | None = None
         self._noise_type: int | None = None
         self._pause: ConcealingDecoder | ComfortNoise | None = None
-        self._lost_ms = 0.0
+        self._lost_at = -_OFTEN_S
         self._guarded_until = 0.0
         self._payload_type = -1
         self._block_ms = 0
@@ -90,9 +94,7 @@ class Playout:
         self._wished_at: float | None = None
         self.configure(codecs, block_ms)
 
-    def configure(
-        self, codecs: Mapping[int, Codec], block_ms: int, noise_type: int | None = None
-    ) -> None:
+    def configure(self, codecs: Mapping[int, Codec], block_ms: int, noise_type: int | None = None) -> None:
         """From now on these payload types and blocks; decoders of those that stay keep their state."""
         self._noise_type = noise_type
         for number, codec in self._codecs.items():
@@ -166,17 +168,13 @@ class Playout:
                     if buffer.packets_have(units, now) and begins:
                         return None
             else:
-                self._rest = self._concealed(got, self._block_units)
+                self._rest = self._concealed(got, self._block_units, now)
         return self._next_block(now)
 
     def _adjust(self, now: float) -> None:
         """Make the delay what the buffer wishes, by a piece of a pitch period or a few."""
         buffer, rest = self.buffer, self._rest
-        if self._lost_ms:
-            buffer.floor_ms, self._lost_ms = self._lost_ms, 0.0
-            self._guarded_until = now + _GUARD_S
-        elif now > self._guarded_until:
-            buffer.floor_ms = 0.0
+        buffer.floor_ms = self._block_ms if now < self._guarded_until else 0.0
         per_ms = self.sample_rate_hz / 1000
         wish_ms = buffer.adjustment(now, 0.0 if rest is None else len(rest) / per_ms)
         if not wish_ms:
@@ -247,7 +245,7 @@ class Playout:
                     have = 0
             else:
                 missing = (self.block - have) * self._clock_rate_hz // self.sample_rate_hz
-                part = self._concealed(got, max(1, missing))
+                part = self._concealed(got, max(1, missing), now)
             if part is not None:
                 parts.append(part)
                 have += len(part)
@@ -258,6 +256,13 @@ class Playout:
         return joined
 
     def _decoded(self, entry: Entry) -> Samples | None:
+        samples = self._decode(entry)
+        if samples is None or self._own is not None or self._pause is not None:
+            return samples
+        return self._concealer.good(samples)
+
+    def _decode(self, entry: Entry) -> Samples | None:
+        """The sound of a packet, which so is played; None if it cannot be decoded."""
         payload_type, payload, _ = entry
         if payload_type == self._noise_type:
             return self._comfort(payload)
@@ -285,25 +290,46 @@ class Playout:
             self._concealer.reset()
         if self._own is None:
             self._pause = None
-            return self._concealer.good(samples)
-        self._pause = self._own if self._announces is not None and self._announces(payload) else None
+        else:
+            self._pause = self._own if self._announces is not None and self._announces(payload) else None
         return samples
 
-    def _concealed(self, hole: int, most: int) -> Samples:
-        """What stands in for the next `most` units or less of a hole; of all of it where it is recovered."""
+    def _concealed(self, hole: int, most: int, now: float) -> Samples:
+        """What stands in for `most` units of a hole at most, or for all of it where its end is known."""
         buffer, own = self.buffer, self._own
         rate, clock = self.sample_rate_hz, self._clock_rate_hz
+        if hole < DRY:
+            following = buffer.following
+            known = following is not None and following[0] == self._playing_type
+            if self._pause is None and known and hole * 1000 <= _LONGEST_GAP_MS * clock:
+                assert following is not None
+                self._lost(now)
+                n = max(1, hole * rate // clock)
+                buffer.conceal(hole)
+                if own is None:
+                    return self._bridged(n, now)
+                recovered = own.recover(following[1], n)
+                return own.conceal(n) if recovered is None else recovered
         units = min(hole, most)
-        if self._pause is None and own is not None:
-            self._lost_ms = most * 1000 / clock
-            following = buffer.following if hole < DRY else None
-            if following is not None and following[0] == self._playing_type:
-                recovered = own.recover(following[1], hole * rate // clock)
-                if recovered is not None:
-                    buffer.advance(hole)
-                    return recovered
-        buffer.advance(units)
+        if hole < DRY:
+            buffer.conceal(units)
+        else:
+            buffer.advance(units)
         return (self._pause or own or self._concealer).conceal(max(1, units * rate // clock))
+
+    def _bridged(self, n: int, now: float) -> Samples:
+        """`n` samples in place of lost ones and the packet behind them, which tells where they must lead."""
+        got = self.buffer.get(now)
+        after = self._decode(got) if isinstance(got, tuple) else None
+        if after is None:
+            return self._concealer.conceal(n)
+        filled = self._concealer.between(n, after)
+        return np.concatenate((filled, self._concealer.good(after)))
+
+    def _lost(self, now: float) -> None:
+        if now - self._lost_at < _OFTEN_S:
+            self._guarded_until = now + _GUARD_S
+        self._lost_at = now
 
     def _comfort(self, payload: bytes) -> Samples | None:
         """The first block of a pause."""

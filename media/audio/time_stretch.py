@@ -6,6 +6,8 @@ at the point of greatest likeness, as in WSOLA). Music has such lags too; noise 
 does not need one.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,7 +75,9 @@ def _cut(samples: Samples, sample_rate_hz: int, most_ms: float, likeness: float)
     return (lag, compared) if alike >= likeness else None
 
 
-def best_lag(signal: NDArray[np.float32], compared: int, shortest: int, longest: int) -> tuple[int, float]:
+def best_lag(
+    signal: NDArray[np.floating[Any]], compared: int, shortest: int, longest: int
+) -> tuple[int, float]:
     """Where from `shortest` to `longest` the first `compared` samples come again, and how alike (-1 to 1)."""
     beginning = signal[:compared]
     span = signal[shortest : longest + compared]

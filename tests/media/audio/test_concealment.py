@@ -123,3 +123,66 @@ def test_loss_asked_for_in_crumbs() -> None:
     assert np.array_equal(np.concatenate([crumbs.conceal(1) for _ in range(80)]), expected)
     crumbs.good(samples[1680:1840])
     assert np.abs(crumbs.conceal(80)).max() > 3000
+
+
+class TestBetween:
+    """Gaps of which the sound after them is known too."""
+
+    @staticmethod
+    def bridged(samples: Samples, n: int, gap: int, rate: int = 8000) -> Samples:
+        concealer = Concealer(rate)
+        for start in range(0, 10 * n, n):
+            concealer.good(samples[start : start + n])
+        after = samples[10 * n + gap : 11 * n + gap]
+        filled = concealer.between(gap, after)
+        assert concealer.good(after) is after
+        return np.concatenate((samples[: 10 * n], filled, after))
+
+    @pytest.mark.parametrize("rate", [8000, 16000])
+    @pytest.mark.parametrize("ms", [10, 20, 40])
+    @pytest.mark.parametrize("pitch_hz", [90.0, 133.0, 190.0])
+    def test_a_steady_voice_goes_on(self, rate: int, ms: int, pitch_hz: float) -> None:
+        samples, n = voice(rate, 0.5, pitch_hz), rate // 50
+        gap = rate * ms // 1000
+        out = self.bridged(samples, n, gap, rate)
+        error = (out.astype(float) - samples[: len(out)])[10 * n : 10 * n + gap]
+        assert np.std(error) < 0.25 * np.std(samples)
+
+    def test_a_gliding_voice_is_met_in_step(self) -> None:
+        time = np.arange(4000) / 8000
+        phase = 2 * np.pi * (110 * time + 40 * time * time)
+        samples = np.rint(5000 * (np.sin(phase) + 0.5 * np.sin(2 * phase))).astype(np.int16)
+        out = self.bridged(samples, 160, 160)
+        assert np.std((out.astype(float) - samples[: len(out)])[1600:1760]) < 0.35 * np.std(samples)
+        steepest = np.abs(np.diff(samples.astype(int))).max()
+        assert np.abs(np.diff(out.astype(int))).max() < 1.5 * steepest
+
+    def test_it_begins_as_loud_as_before_and_ends_as_loud_as_after(self) -> None:
+        samples = voice(8000, 0.5)
+        samples = (samples * np.repeat([1.0, 0.2], 2000)[: len(samples)]).astype(np.int16)[400:]
+        out = self.bridged(samples, 160, 160)
+        assert np.abs(out[1600:1640]).max() > 2 * np.abs(out[1720:1760]).max()
+
+    def test_a_long_gap_fades_out_and_in(self) -> None:
+        out = self.bridged(voice(8000, 0.6), 160, 1600)
+        powers = [float(np.abs(out[i : i + 160]).max()) for i in range(1600, 3200, 160)]
+        assert powers[5] < 0.2 * powers[0]
+        assert powers[9] > 0.5 * powers[0]
+
+    def test_after_something_was_made_up_it_is_like_conceal(self) -> None:
+        one, other = Concealer(8000), Concealer(8000)
+        samples = voice(8000, 0.2)
+        for concealer in (one, other):
+            concealer.good(samples[:800])
+            concealer.conceal(80)
+        assert np.array_equal(one.between(160, samples[960:1120]), other.conceal(160))
+        assert one.concealed == 240
+
+    @given(st.integers(1, 900), st.integers(1, 400), st.sampled_from([8000, 16000]), st.integers(0, 99))
+    def test_any_sizes(self, n: int, follows: int, rate: int, seed: int) -> None:
+        generator = np.random.default_rng(seed)
+        concealer = Concealer(rate)
+        concealer.good(generator.integers(-32768, 32768, 160).astype(np.int16))
+        out = concealer.between(n, generator.integers(-32768, 32768, follows).astype(np.int16))
+        assert len(out) == n
+        assert out.dtype == np.int16
