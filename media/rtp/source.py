@@ -3,7 +3,7 @@
     nothing locked --- packet from the signalled address -------------------------> locked
          |------------ two packets in sequence from anywhere ---------------------> locked
     locked ----------- new SSRC from the locked address, two in sequence ----------> locked, new SSRC
-         |------------ signalling names an address, and it sends (two in sequence) -> locked there
+         |------------ signalling names another address, and it sends ------------> locked there
          |------------ another address continues SSRC, sequence and timestamp of
          |             a source that fell silent (NAT rebinding), two in sequence -> locked there
          `------------ anything else ---------------------------------------------> refused, counted
@@ -19,6 +19,10 @@ from media.plan import Address
 _SILENT_S = 0.06
 """A source is not moved while it sends: three packets' time of silence first."""
 _CANDIDATES = 16
+_MAX_DROPOUT = 3000
+"""Packets that may be missing, as in RFC 3550 A.1."""
+_PACKET_S = (0.01, 0.02, 0.03, 0.04, 0.06)
+"""Packet times of a source that went on sending through a long outage."""
 
 
 class Verdict(enum.Enum):
@@ -92,10 +96,14 @@ def plausible(sequence_steps: int, timestamp_steps: int, elapsed_s: float, clock
     """Whether a packet can be the continuation of a source last heard `elapsed_s` ago.
 
     `sequence_steps` and `timestamp_steps` are differences modulo 2^16 and 2^32. The timestamp either ran on
-    through the silence, or stood still (two seconds of slack).
+    through the silence, or stood still (two seconds of slack). More packets may be missing than after a
+    silence if they were sent all the time: then both numbers must have run at the pace of some packet time.
     """
-    if not 1 <= sequence_steps <= min(3000, 50 + 100 * elapsed_s):
-        return False
     ran_on = (timestamp_steps - int(elapsed_s * clock_rate_hz)) & 0xFFFFFFFF
     near = min(ran_on, 0x100000000 - ran_on) <= clock_rate_hz
-    return near or timestamp_steps <= 2 * clock_rate_hz
+    if 1 <= sequence_steps <= min(_MAX_DROPOUT, 50 + 100 * elapsed_s):
+        return near or timestamp_steps <= 2 * clock_rate_hz
+    if sequence_steps <= _MAX_DROPOUT or not near:
+        return False
+    packet_s = timestamp_steps / clock_rate_hz / sequence_steps
+    return any(abs(packet_s - usual) < 0.03 * usual for usual in _PACKET_S)

@@ -105,6 +105,10 @@ def test_candidates_are_few_whatever_comes() -> None:
         (65535, 160, 0.02, False),
         (20000, 160, 1.0, False),
         (1, 123456789, 1.0, False),
+        (5000, 800000, 100.0, True),  # sent on through a long outage
+        (5000, 800000, 10.0, False),
+        (6000, 800000, 100.0, False),
+        (5000, 160, 100.0, False),
     ],
 )
 def test_plausible(steps: int, units: int, elapsed: float, expected: bool) -> None:
