@@ -29,6 +29,7 @@ _SEED = 3389
 """Noise shall sound the same in every run: there is nothing to learn from its samples."""
 _BLEND_MS = 10
 _LAG_WINDOW_HZ = 60.0
+_LEAST_TRANSFORM = 128
 
 
 def analyse(samples: Samples, sample_rate_hz: int, order: int = ORDER) -> bytes:
@@ -40,13 +41,13 @@ def analyse(samples: Samples, sample_rate_hz: int, order: int = ORDER) -> bytes:
     if level < 1.0:
         return bytes((127,))
     windowed = signal * np.hanning(len(signal))
-    power = np.abs(np.fft.rfft(windowed, 2 * len(windowed))) ** 2
+    power = np.abs(np.fft.rfft(windowed, max(2 * len(windowed), _LEAST_TRANSFORM))) ** 2
     kept = power[: len(power) * CLOCK_RATE_HZ // sample_rate_hz]  # what is below 4 kHz
     correlation = np.fft.irfft(kept)[: order + 1]
     lags = np.arange(order + 1) / CLOCK_RATE_HZ
     correlation *= np.exp(-0.5 * (2 * np.pi * _LAG_WINDOW_HZ * lags) ** 2)
     correlation[0] *= 1.0001
-    below = float(np.sqrt(kept.sum() / power.sum()))
+    below = float(np.sqrt(kept.sum() / max(power.sum(), 1e-9)))
     decibels = -20 * np.log10(max(level * below, 1.0) / _FULL_SCALE)
     coefficients = np.rint(_reflection(correlation) * 32768 / 258) + 127
     return bytes((min(127, round(decibels)), *np.clip(coefficients, 0, 254).astype(int).tolist()))

@@ -31,14 +31,14 @@ class OpusSettings:
 
     `sample_rate_hz` is ours: 8000, 12000, 16000, 24000 or 48000; below 48000 it is announced as the
     highest rate of use to us. `bitrate` None is what RFC 7587 section 3.1.1 recommends for speech of the
-    bandwidth. `complexity` 0-10 trades CPU for quality. `dtx` sends next to nothing in pauses and
-    asks the peer to; a peer that says itself whether it wants that has its way. `expected_loss` is what
+    bandwidth, and half as much again where the peer takes forward error correction. `complexity` 0-10
+    trades CPU for quality. `dtx` sends next to nothing in pauses and asks the peer to; a peer that says itself whether it wants that has its way. `expected_loss` is what
     the encoder assumes until RTCP reports. `max_receive_bitrate` is asked of the peer.
     """
 
     sample_rate_hz: int = 48000
     bitrate: int | None = None
-    complexity: int = 5
+    complexity: int = 9
     inband_fec: bool = True
     dtx: bool = False
     cbr: bool = False
@@ -107,7 +107,7 @@ class OpusParameters:
         )
 
 
-# RFC 7587 section 3.1.1, the middle of what it recommends for speech.
+# RFC 7587 section 3.1.1: what it recommends for speech.
 _RECOMMENDED_BITRATES = {8000: 12000, 12000: 16000, 16000: 20000, 24000: 28000, 48000: 32000}
 
 
@@ -120,14 +120,17 @@ class OpusEncoder:
         self._state = state = libopus.EncoderState(settings.sample_rate_hz)
         useful = min(settings.sample_rate_hz, peer.max_playback_rate_hz)
         bandwidth = max(rate for rate in libopus.BANDWIDTHS if rate <= useful)
-        bitrate = settings.bitrate or _RECOMMENDED_BITRATES[bandwidth]
+        inband_fec = settings.inband_fec and peer.inband_fec
+        # The copies take a third: without more rate there are none at all, or the sound pays for them.
+        recommended = _RECOMMENDED_BITRATES[bandwidth] * (3 if inband_fec else 2) // 2
+        bitrate = settings.bitrate or recommended
         if peer.max_average_bitrate is not None:
             bitrate = min(bitrate, peer.max_average_bitrate)
         state.set(libopus.SET_MAX_BANDWIDTH, libopus.BANDWIDTHS[bandwidth])
         state.set(libopus.SET_BITRATE, bitrate)
         state.set(libopus.SET_COMPLEXITY, settings.complexity)
         state.set(libopus.SET_VBR, not (settings.cbr or peer.cbr))
-        state.set(libopus.SET_INBAND_FEC, settings.inband_fec and peer.inband_fec)
+        state.set(libopus.SET_INBAND_FEC, inband_fec)
         state.set(libopus.SET_DTX, settings.dtx if peer.dtx is None else peer.dtx)
         self._in_dtx = False
         self._loss = 0.0

@@ -107,7 +107,14 @@ def test_any_parameters_make_an_encoder(fmtp: str) -> None:
 
 @pytest.mark.parametrize(
     ("fmtp", "bits_per_second"),
-    [("", 32000), ("maxaveragebitrate=12000", 12000), ("maxplaybackrate=16000", 20000), ("cbr=1", 32000)],
+    [
+        ("", 32000),
+        ("maxaveragebitrate=12000", 12000),
+        ("maxplaybackrate=16000", 20000),
+        ("cbr=1", 32000),
+        ("useinbandfec=1", 48000),
+        ("useinbandfec=1;maxaveragebitrate=20000", 20000),
+    ],
 )
 def test_the_peer_bounds_the_rate(fmtp: str, bits_per_second: int) -> None:
     encoder = get("opus").bound_by(fmtp).make_encoder()
