@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sipmedia import Account, IncomingCall, PhoneConfig, Softphone
@@ -152,6 +153,7 @@ def test_for_people_it_shows_progress_and_the_ladder(
     async def answer(event: IncomingCall) -> None:
         event.call.ring()
         await event.call.answer()
+        await event.call.play(np.zeros(2400, np.int16))  # long enough for the recording to have begun
         await event.call.send_dtmf("7", 40)
         await event.call.hangup()
 
