@@ -48,9 +48,9 @@ class ConcealingDecoder(Decoder, Protocol):
         ...
 
     def recover(self, payload: bytes, n: int) -> NDArray[np.int16] | None:
-        """The `n` lost samples just before `payload` (which is decoded next), as far as it carries them.
+        """The `n` lost samples just before `payload` (which is decoded next), as far as it knows them.
 
-        None where it cannot carry so many.
+        None where it is of no help for so many.
         """
         ...
 

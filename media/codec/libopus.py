@@ -68,9 +68,6 @@ class _Library:
         self.decode = self._function(
             library, "opus_decode", integer, pointer, text, ctypes.c_int32, pointer, integer, integer
         )
-        self.samples_in = self._function(
-            library, "opus_packet_get_nb_samples", integer, text, ctypes.c_int32, ctypes.c_int32
-        )
 
     @staticmethod
     def _function(library: ctypes.PyDLL, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
@@ -160,14 +157,13 @@ class EncoderState:
 class DecoderState:
     """A decoder of libopus to mono; stereo payloads are mixed down by it."""
 
-    __slots__ = ("_address", "_library", "_limit", "_out", "_out_address", "_rate", "_state")
+    __slots__ = ("_address", "_library", "_limit", "_out", "_out_address", "_state")
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._library = library = load()
         self._state = ctypes.create_string_buffer(library.decoder_size(1))
         self._address = ctypes.addressof(self._state)
         library.check(library.decoder_init(self._address, sample_rate_hz, 1), "opus decoder")
-        self._rate = sample_rate_hz
         self._limit = sample_rate_hz * MAX_PACKET_MS // 1000
         self._out = np.empty(self._limit, np.int16)
         self._out_address = self._out.ctypes.data
@@ -186,11 +182,6 @@ class DecoderState:
     def recover(self, payload: bytes, n: int) -> Samples:
         """The `n` samples before `payload` from what it says of them, concealment where it does not."""
         return self._made_up(payload, n, 1)
-
-    def samples_in(self, payload: bytes) -> int:
-        """How many samples a payload stands for; `CodecError` for one that is none of Opus."""
-        library = self._library
-        return library.check(library.samples_in(payload, len(payload), self._rate), "opus payload")
 
     def _made_up(self, payload: bytes | None, n: int, fec: int) -> Samples:
         size = 0 if payload is None else len(payload)

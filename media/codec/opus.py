@@ -32,8 +32,9 @@ class OpusSettings:
     `sample_rate_hz` is ours: 8000, 12000, 16000, 24000 or 48000; below 48000 it is announced as the
     highest rate of use to us. `bitrate` None is what RFC 7587 section 3.1.1 recommends for speech of the
     bandwidth, and half as much again where the peer takes forward error correction. `complexity` 0-10
-    trades CPU for quality. `dtx` sends next to nothing in pauses and asks the peer to; a peer that says itself whether it wants that has its way. `expected_loss` is what
-    the encoder assumes until RTCP reports. `max_receive_bitrate` is asked of the peer.
+    trades CPU for quality. `dtx` sends next to nothing in pauses and asks the peer to; a peer that says
+    itself whether it wants that has its way. `expected_loss` is what the encoder assumes until RTCP
+    reports. `max_receive_bitrate` is asked of the peer.
     """
 
     sample_rate_hz: int = 48000
@@ -177,10 +178,13 @@ class OpusDecoder:
         return samples[:n]
 
     def recover(self, payload: bytes, n: int) -> Samples | None:
-        """The `n` lost samples before `payload`, None where they are not those of just one packet."""
+        """The `n` samples of a gap before `payload`: concealed, but for its last packet, which is known.
+
+        None beyond 120 ms, and where `n` is no multiple of 2.5 ms.
+        """
+        if n % self._quantum or not 0 < n <= 48 * self._quantum:
+            return None
         try:
-            if n % self._quantum or not 0 < n <= self._state.samples_in(payload):
-                return None
             return self._state.recover(payload, n)
         except CodecError:
             return None

@@ -194,10 +194,28 @@ def test_a_peer_that_cannot_use_protection_gets_none() -> None:
     assert missing_energy(protected, fec=True) < 0.75 * missing_energy(encoder, fec=True)
 
 
-def test_what_one_packet_cannot_carry_is_not_recovered() -> None:
+def test_of_a_longer_gap_the_last_packet_is_recovered() -> None:
+    encoder = OpusEncoder(OpusSettings(expected_loss=0.1), PEER)
+    payloads = [encoder.encode(part) for part in frames(voice(4), 960)]
+    errors = {True: 0.0, False: 0.0}
+    for fec in errors:
+        whole, damaged = OpusDecoder(48000), OpusDecoder(48000)
+        for number, payload in enumerate(payloads[:-1]):
+            truth = whole.decode(payload).astype(float)
+            if number % 10 < 8:
+                damaged.decode(payload)
+            elif number % 10 == 9:
+                made = damaged.recover(payloads[number + 1], 1920) if fec else damaged.conceal(1920)
+                assert made is not None
+                assert len(made) == 1920
+                errors[fec] += float(np.sum((made[960:] - truth) ** 2))
+    assert errors[True] < 0.75 * errors[False]
+
+
+def test_what_cannot_be_recovered() -> None:
     payload = OpusEncoder(OpusSettings(), PEER).encode(voice(0.02))
     decoder = OpusDecoder(48000)
-    assert decoder.recover(payload, 1920) is None
+    assert decoder.recover(payload, 5880) is None
     assert decoder.recover(payload, 961) is None
     assert decoder.recover(payload, 0) is None
     assert decoder.recover(b"\xff", 960) is None
