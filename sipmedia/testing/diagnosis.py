@@ -107,8 +107,16 @@ def _find_cause(clip: Sound, record: CallRecord, places: list[_Place]) -> str:
         places.append(_Place(f"on the wire, as {audio.codec} is defined", likeness(clip, wire)))
     places.append(at_ear)
     by_packets = culprit(record)
+    if wire is None and at_ear.found.share > 0.5:
+        return by_packets or (
+            "not to be told: the packets came, and the sound is there, but changed on its way (another "
+            "clock, or mixed with something)"
+        )
     if wire is None:
-        return by_packets or _swapped_or(clip, heard, f"the {audio.codec} encoder of {sender} or the decoder")
+        either = (
+            f"the {audio.codec} encoder of {sender}, or {record.name}'s decoder; or {sender} did not say it"
+        )
+        return by_packets or _swapped_or(clip, heard, either)
     lost = audio.packets_lost / (audio.packets_received + audio.packets_lost)
     at_wire = places[-2].found.score
     # Of a sound of which a share is missing, the square root of the rest is what correlation finds.

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import threading
-import time
 
 import pytest
 
@@ -19,7 +18,7 @@ from sipmedia import (
     PhoneConfig,
     Softphone,
 )
-from tests.sipmedia.kit import ScriptedPeer, connected, first, pair, run
+from tests.sipmedia.kit import ScriptedPeer, connected, first, pair, run, run_for_real
 from tests.sipmedia.kit.phones import PORTS
 from tests.sipmedia.kit.scripted import sdp
 
@@ -90,9 +89,9 @@ def test_closing_ends_every_call_within_a_second() -> None:
             incoming = first(phones.bob, "incoming_call")
             call = phones.alice.dial(phones.bobs_uri)
             await incoming
-            began = time.monotonic()
+            began = asyncio.get_running_loop().time()
             await asyncio.gather(phones.bob.aclose(), phones.bob.aclose())
-            assert time.monotonic() - began < 1.0
+            assert asyncio.get_running_loop().time() - began < 1.0
             with pytest.raises(CallFailed) as failed:
                 await call.answered()
             assert failed.value.status == 503
@@ -122,8 +121,8 @@ def test_closing_does_not_wait_for_a_peer_that_is_gone() -> None:
                 call = phone.dial(f"sip:peer@127.0.0.1:{peer.port}")
                 peer.respond(await peer.expect("INVITE"), 200, sdp=sdp())
                 await call.answered()
-                began = time.monotonic()
-            assert time.monotonic() - began < 1.0
+                began = asyncio.get_running_loop().time()
+            assert asyncio.get_running_loop().time() - began < 1.0
             assert call.state is CallState.ENDED
 
     run(test())
@@ -137,7 +136,7 @@ def test_a_taken_port_is_named() -> None:
             with pytest.raises(AddressInUse, match=f"port {port} on 127.0.0.1 is in use"):
                 await Softphone(bind=f"127.0.0.1:{port}").start()
 
-    run(test())
+    run_for_real(test())
 
 
 def test_it_is_opened_once_and_before_use() -> None:

@@ -1,4 +1,4 @@
-"""Two phones on free ports of loopback."""
+"""Two phones on free ports of loopback, in virtual time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -9,12 +9,18 @@ from typing import Any
 from media import ManagerConfig, PortRange
 from sipmedia import Account, Call, IncomingCall, PhoneConfig, Softphone
 from sipmedia.emitter import Emitter
+from sipmedia.simulation import Simulation
 
 PORTS = PortRange(20000, 24000)
 
 
-def run(test: Coroutine[Any, Any, None], seconds: float = 15) -> None:
-    """Run one test on a loop of its own; one that hangs fails."""
+def run(test: Coroutine[Any, Any, None], seconds: float = 600) -> None:
+    """Run one test in virtual time, on the loopback of a simulated host; one that hangs fails at once."""
+    Simulation(seed=1).run(test, seconds)
+
+
+def run_for_real(test: Coroutine[Any, Any, None], seconds: float = 15) -> None:
+    """Run one test on real sockets and the real clock, which are its subject; one that hangs fails."""
     asyncio.run(asyncio.wait_for(test, seconds))
 
 
