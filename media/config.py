@@ -77,7 +77,8 @@ class ManagerConfig:
     `default_local_ip` is where sessions listen and `advertised_ip` what their SDP says instead
     (None: the same). `default_audio_codecs` are in order of preference; an answer follows the
     order of the offer unless `prefer_own_codecs`, and names all common ones unless `answer_one_codec`.
-    `rtcp_mux` offers and accepts RTCP on the RTP port (RFC 5761). `comfort_noise` offers and accepts CN
+    `rtcp_mux` offers and accepts RTCP on the RTP port (RFC 5761), `rtcp_reduced_size` RTCP without a leading
+    report (RFC 5506). `comfort_noise` offers and accepts CN
     (RFC 3389), with `silence_suppression` our pauses are sent as such. `idle` says what a session sends
     when there is nothing to send. `statistics_interval_s` is the period of the `statistics` event, made only
     while somebody listens for it. Raises `BadAddress` and `ValueError`.
@@ -91,6 +92,7 @@ class ManagerConfig:
     prefer_own_codecs: bool = False
     answer_one_codec: bool = False
     rtcp_mux: bool = False
+    rtcp_reduced_size: bool = False
     comfort_noise: bool = False
     silence_suppression: bool = False
     idle: Literal["none", "silence"] = "none"

@@ -57,7 +57,8 @@ class StreamPlan:
     `comfort_noise_send` the same if pauses shall be sent as such.
     `remote_rtp` and `remote_rtcp` are what signalling named (None: send only once the peer's
     address was learned; `remote_rtcp` None means the port after `remote_rtp`, RFC 3550 section 11).
-    With `rtcp_mux` RTCP shares the RTP socket (RFC 5761). `direction` is ours.
+    With `rtcp_mux` RTCP shares the RTP socket (RFC 5761); with `rtcp_reduced_size` RTCP that does not begin
+    with a report is taken too (RFC 5506). `direction` is ours.
     """
 
     send_codec: Codec | None
@@ -74,3 +75,4 @@ class StreamPlan:
     remote_rtcp: Address | None = None
     cname: str = ""
     rtcp_mux: bool = False
+    rtcp_reduced_size: bool = False

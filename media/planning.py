@@ -26,6 +26,7 @@ def agreed_plan(audio: AudioAgreement, known: Mapping[int, Codec], cname: str) -
         remote_rtcp=audio.remote_rtcp,
         cname=cname,
         rtcp_mux=audio.rtcp_mux,
+        rtcp_reduced_size=audio.rtcp_reduced_size,
     )
 
 

@@ -8,6 +8,7 @@ What users brought along (sources, sinks, taps) may raise: it is then taken off 
 reported, and the stream goes on.
 """
 
+from collections import deque
 from collections.abc import Callable
 from random import Random
 
@@ -24,14 +25,18 @@ from media.events import (
     StreamFailed,
 )
 from media.inbound import Inbound
+from media.latency import LatencyLedger, received_audio
 from media.outbound import Outbound
 from media.plan import Address, StreamPlan
+from media.quality import QualityMeter
 from media.rtcp.packet import Goodbye, parse_compound
 from media.rtcp.report import Reporter
 from media.rtp.packet import is_rtcp
 from media.rtp.statistics import RemoteReport, StreamStatistics
 
 Send = Callable[[bytes, Address], object]
+_RTTS = 16
+"""The shortest of so many round trips is the way of RTCP through the network without its jitter."""
 _REPORTED_FAILURES = 10
 """What fails at every tick shall not flood its owner; the rest is only counted."""
 
@@ -40,12 +45,16 @@ class Stream:
     """The engine's side of one m-line. `handle` is what its events name as their stream."""
 
     __slots__ = (
+        "_collided",
+        "_echoed_from",
         "_emit",
         "_opened_at",
+        "_random",
         "_rtcp_address",
         "_rtcp_due",
         "_rtcp_foreign",
         "_rtcp_garbage",
+        "_rtts_ms",
         "_send_rtcp",
         "_send_rtp",
         "block_ms",
@@ -57,6 +66,7 @@ class Stream:
         "outbound",
         "plan",
         "play",
+        "quality",
         "receive_rtp",
         "reporter",
     )
@@ -80,6 +90,8 @@ class Stream:
         self.inbound = Inbound(self, self.buffer)
         self.outbound = Outbound(self, random, send_rtp)
         self.reporter = Reporter(self.outbound.sender, random, now, wall_offset)
+        self.quality = QualityMeter()
+        self._rtts_ms: deque[float] = deque(maxlen=_RTTS)
         self.failures = 0
         self.closed = False
         self._send_rtp = send_rtp
@@ -90,6 +102,9 @@ class Stream:
         self._rtcp_address: Address | None = None
         self._rtcp_foreign = 0
         self._rtcp_garbage = 0
+        self._random = random
+        self._collided = False
+        self._echoed_from: set[Address] = set()
         self.play = self.inbound.play
         self.receive_rtp: Callable[[bytes, Address, float], None] = self.inbound.receive
         """Takes a datagram of the RTP socket: data, source, time of arrival."""
@@ -130,13 +145,7 @@ class Stream:
         if self.closed:
             return
         self.closed = True
-        destination = self._rtcp_destination()
-        spoke = self.outbound.sender.packets or self.reporter.packets_sent
-        if destination is not None and spoke and self.plan is not None:
-            data = self.reporter.goodbye(
-                now, self.inbound.receiver, self.plan.cname, self.outbound.sender.timestamp
-            )
-            self._rtcp_sender()(data, destination)
+        self._say_goodbye(now)
 
     # --- from the wire ---
 
@@ -146,7 +155,8 @@ class Stream:
             self._rtcp_foreign += 1
             return
         try:
-            packets = parse_compound(data)
+            reduced_size = self.plan is not None and self.plan.rtcp_reduced_size
+            packets = parse_compound(data, reduced_size=reduced_size)
         except BadPacket:
             self._rtcp_garbage += 1
             return
@@ -156,6 +166,8 @@ class Stream:
             self.outbound.packets_lost(block.fraction_lost / 256)
             clock = self._clock_rate_hz()
             rtt = self.reporter.rtt_s
+            if rtt is not None:
+                self._rtts_ms.append(rtt * 1000)
             self._emit(
                 RtcpReport(
                     self.handle,
@@ -165,9 +177,12 @@ class Stream:
                     None if rtt is None else rtt * 1000,
                 )
             )
-        remote = self.inbound.source.ssrc
+        remote, receiver = self.inbound.source.ssrc, self.inbound.receiver
         for packet in packets:
             if isinstance(packet, Goodbye) and (remote is None or remote in packet.sources):
+                if receiver is not None:
+                    self.reporter.remote_left(receiver, arrival)
+                    self._rtcp_due = self.reporter.interval.deadline
                 self._emit(RtcpBye(self.handle, packet.reason))
 
     # --- from the halves ---
@@ -175,6 +190,8 @@ class Stream:
     def source_locked(self, address: Address, first: bool) -> None:
         """The inbound half settled on a source: media goes there from now on."""
         self.outbound.destination = address
+        if self.inbound.source.ssrc == self.outbound.sender.ssrc:
+            self._meet_own_ssrc(address)
         if first:
             self._emit(FirstMedia(self.handle, address))
         self._emit(SourceLocked(self.handle, address))
@@ -197,11 +214,13 @@ class Stream:
         receiver, sender, source = inbound.receiver, outbound.sender, inbound.source
         lost, received, duplicates = inbound.past_lost, inbound.past_received, inbound.past_duplicates
         reordered, fraction, jitter_ms = inbound.past_reordered, 0.0, 0.0
+        bursts = inbound.past_bursts
         if receiver is not None:
             lost += receiver.lost
             received += receiver.received
             duplicates += receiver.duplicates
             reordered += receiver.reordered
+            bursts += receiver.bursts
             jitter_ms = receiver.jitter_ms
         if received + lost:
             fraction = lost / (received - duplicates + lost)
@@ -213,6 +232,7 @@ class Stream:
             bytes_received=inbound.bytes,
             packets_lost=lost,
             packets_late=buffer.late,
+            loss_bursts=bursts,
             packets_duplicate=duplicates,
             packets_reordered=reordered,
             discarded_foreign=inbound.foreign + self._rtcp_foreign,
@@ -236,6 +256,9 @@ class Stream:
             dtmf_received=inbound.digits,
             send_errors=send_errors,
             frames_concealed=buffer.concealed,
+            latency=self.latency(),
+            quality=self.quality.last,
+            worst_mos=self.quality.worst_mos,
             buffer_depth_ms=buffer.depth_ms,
             buffer_target_ms=buffer.target_ms,
             buffer_grown=buffer.grown,
@@ -250,12 +273,52 @@ class Stream:
             last_activity=max(self._opened_at, inbound.last_arrival, outbound.last_sent),
         )
 
+    def latency(self) -> LatencyLedger | None:
+        """Where the delay of what is heard here comes from; None before anything was."""
+        playout = self.inbound.playout
+        if self.inbound.receiver is None or playout.codec is None:
+            return None
+        return received_audio(
+            codec=playout.codec.name,
+            packet_ms=playout.packet_ms,
+            buffer_ms=self.buffer.current_delay_ms,
+            rtt_ms=min(self._rtts_ms, default=None),
+            block_ms=self.block_ms,
+        )
+
     # --- RTCP ---
+
+    def _meet_own_ssrc(self, address: Address) -> None:
+        """Packets under our SSRC (RFC 3550 section 8.2): a collision, or our own come back.
+
+        The first time we take another SSRC. If the same address then sends under that, too, it is a loop;
+        such echoes are made on purpose to test phones, so they are heard, and nothing is changed again.
+        """
+        if address not in self._echoed_from:
+            self._echoed_from.add(address)
+            self._collided = True
+            self._rtcp_due = 0.0  # with the next tick, which knows the time
+
+    def _leave_ssrc(self, now: float) -> None:
+        self._collided = False
+        self._say_goodbye(now)
+        self.outbound.sender.change_ssrc(self._random)
 
     def _receive_muxed(self, data: bytes, source: Address, arrival: float) -> None:
         (self.receive_rtcp if is_rtcp(data) else self.inbound.receive)(data, source, arrival)
 
+    def _say_goodbye(self, now: float) -> None:
+        destination = self._rtcp_destination()
+        spoke = self.outbound.sender.packets or self.reporter.packets_sent
+        if destination is not None and spoke and self.plan is not None:
+            data = self.reporter.goodbye(
+                now, self.inbound.receiver, self.plan.cname, self.outbound.sender.timestamp
+            )
+            self._rtcp_sender()(data, destination)
+
     def _report(self, now: float) -> None:
+        if self._collided:
+            self._leave_ssrc(now)
         destination = self._rtcp_destination()
         if self.reporter.interval.due(now) and destination is not None and self.plan is not None:
             data = self.reporter.report(
@@ -263,6 +326,20 @@ class Stream:
             )
             self._rtcp_sender()(data, destination)
         self._rtcp_due = self.reporter.interval.deadline
+        self._rate_interval()
+
+    def _rate_interval(self) -> None:
+        ledger, codec = self.latency(), self.inbound.playout.codec
+        if ledger is None or codec is None:
+            return
+        counted = self.statistics()
+        self.quality.measure(
+            received=counted.packets_received - counted.packets_late,
+            missed=counted.packets_lost + counted.packets_late,
+            bursts=counted.loss_bursts + counted.packets_late,
+            delay_ms=ledger.mouth_to_ear_ms,
+            codec=codec.name,
+        )
 
     def _rtcp_sender(self) -> Send:
         return self._send_rtp if self.plan is not None and self.plan.rtcp_mux else self._send_rtcp

@@ -24,6 +24,7 @@ class Wishes:
     prefer_own: bool
     one_codec: bool
     rtcp_mux: bool
+    rtcp_reduced_size: bool
     events_payload_type: int | None
     comfort_noise: bool
     silence_suppression: bool
@@ -42,6 +43,7 @@ class Wishes:
             prefer_own=config.prefer_own_codecs,
             one_codec=config.answer_one_codec,
             rtcp_mux=config.rtcp_mux,
+            rtcp_reduced_size=config.rtcp_reduced_size,
             events_payload_type=101,
             comfort_noise=config.comfort_noise,
             silence_suppression=config.silence_suppression,
@@ -79,6 +81,7 @@ class Wishes:
             prefer_own=self.prefer_own,
             one_codec=self.one_codec,
             rtcp_mux=self.rtcp_mux,
+            rtcp_reduced_size=self.rtcp_reduced_size,
             comfort_noise=self.comfort_noise,
             silence_suppression=self.silence_suppression,
             enabled=self.audio_enabled,

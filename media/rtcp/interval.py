@@ -49,6 +49,14 @@ class Interval:
         self._senders = senders
         self._we_sent = we_sent
 
+    def left(self, now: float, members: int) -> None:
+        """Somebody said BYE: with fewer to share the bandwidth we may report sooner (section 6.3.4)."""
+        if members < self._members:
+            share = members / self._members
+            self.deadline = now + share * (self.deadline - now)
+            self._last = now - share * (now - self._last)
+            self._members = members
+
     def due(self, now: float) -> bool:
         """Whether to send now. If not, `deadline` was reconsidered and lies ahead (section 6.3.6)."""
         interval = self._draw()

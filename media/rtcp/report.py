@@ -25,6 +25,7 @@ class Reporter:
     """Makes and reads reports. `wall_offset` is wall less monotonic time, for NTP timestamps."""
 
     __slots__ = (
+        "_gone",
         "_last_sr",
         "_last_sr_at",
         "_sender",
@@ -52,11 +53,14 @@ class Reporter:
         self._last_sr_at = 0.0
         self._sent_before = 0
         self._sent_before_that = 0
+        self._gone: tuple[int, int] | None = None  # the source that said BYE, and its packets by then
 
     def report(self, now: float, receiver: Receiver | None, cname: str, timestamp: int) -> bytes:
         """SR or RR with SDES CNAME; `timestamp` is what an RTP packet of now would carry."""
         self.packets_sent += 1
         sender = self._sender
+        if receiver is not None and self._gone == (receiver.ssrc, receiver.received):
+            receiver = None
         blocks = () if receiver is None else (self._block(now, receiver),)
         # A sender is who sent since the second previous report (section 6.4).
         recently = sender.packets > self._sent_before_that
@@ -64,7 +68,10 @@ class Reporter:
         report: RtcpPacket
         if recently:
             info = SenderInfo(
-                self._ntp(now), timestamp, sender.packets & 0xFFFFFFFF, sender.bytes & 0xFFFFFFFF
+                self._ntp(now),
+                timestamp,
+                (sender.packets - sender.packets_before) & 0xFFFFFFFF,
+                (sender.bytes - sender.bytes_before) & 0xFFFFFFFF,
             )
             report = SenderReport(sender.ssrc, info, blocks)
         else:
@@ -77,8 +84,16 @@ class Reporter:
         return data
 
     def goodbye(self, now: float, receiver: Receiver | None, cname: str, timestamp: int) -> bytes:
-        """The last report, with BYE."""
+        """The last report under this SSRC, with BYE.
+
+        Sent at once: holding it back (section 6.3.7) is for sessions of more than fifty.
+        """
         return self.report(now, receiver, cname, timestamp) + bytes(Goodbye((self._sender.ssrc,)))
+
+    def remote_left(self, receiver: Receiver, now: float) -> None:
+        """The peer said BYE: it is reported on no more, unless it goes on sending."""
+        self._gone = (receiver.ssrc, receiver.received)
+        self.interval.left(now, 1)
 
     def receive(self, packets: list[RtcpPacket], size: int, now: float) -> ReportBlock | None:
         """Take the peer's compound packet; returns its report on us, if there is one."""

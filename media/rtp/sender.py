@@ -15,7 +15,16 @@ class Sender:
     (RFC 3551 section 4.1).
     """
 
-    __slots__ = ("_talking", "bytes", "packets", "sequence_number", "ssrc", "timestamp")
+    __slots__ = (
+        "_talking",
+        "bytes",
+        "bytes_before",
+        "packets",
+        "packets_before",
+        "sequence_number",
+        "ssrc",
+        "timestamp",
+    )
 
     def __init__(self, random: Random) -> None:
         self.ssrc = random.getrandbits(32)
@@ -23,7 +32,14 @@ class Sender:
         self.timestamp = random.getrandbits(32)
         self.packets = 0
         self.bytes = 0
+        self.packets_before = self.bytes_before = 0
+        """Those of them that went out under an earlier SSRC."""
         self._talking = False
+
+    def change_ssrc(self, random: Random) -> None:
+        """Another has ours (RFC 3550 section 8.2): go on under a new one."""
+        self.ssrc = random.getrandbits(32)
+        self.packets_before, self.bytes_before = self.packets, self.bytes
 
     def advance(self, units: int) -> None:
         """Let `units` of the RTP clock pass."""

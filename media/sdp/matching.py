@@ -64,6 +64,7 @@ class LocalAudio:
     prefer_own: bool = False
     one_codec: bool = False
     rtcp_mux: bool = False
+    rtcp_reduced_size: bool = False
     comfort_noise: bool = False
     silence_suppression: bool = False
     enabled: bool = True
@@ -91,6 +92,7 @@ class AudioAgreement:
     remote_rtp: Address | None
     remote_rtcp: Address | None
     rtcp_mux: bool
+    rtcp_reduced_size: bool
 
 
 CodecKey = tuple[str, int, int]
@@ -173,6 +175,7 @@ def audio_line(
     *,
     events: frozenset[int] | None = OUR_EVENTS,
     rtcp_mux: bool = False,
+    rtcp_reduced_size: bool = False,
 ) -> MediaDescription:
     """Our audio line with these formats; `events` None leaves the fmtp of telephone-event out."""
     parameters = {key_of(codec): codec.fmtp for codec in local.codecs if codec.fmtp}
@@ -187,6 +190,8 @@ def audio_line(
     lines.append(Line("a", f"ptime:{local.ptime_ms}"))
     if rtcp_mux:
         lines.append(Line("a", "rtcp-mux"))
+    if rtcp_reduced_size:
+        lines.append(Line("a", "rtcp-rsize"))
     lines.append(Line("a", direction.value))
     formats = tuple(str(entry.payload_type) for entry in entries)
     return MediaDescription("audio", local.port, protocol, formats, tuple(lines))
@@ -263,6 +268,7 @@ def answer_audio(
             agreement.direction,
             events=_answered_events(media, chosen),
             rtcp_mux=agreement.rtcp_mux,
+            rtcp_reduced_size=agreement.rtcp_reduced_size,
         ),
         agreement,
     )
@@ -344,6 +350,7 @@ def _agree(
         remote_rtp=remote_rtp,
         remote_rtcp=remote_rtp if mux else remote_rtcp,
         rtcp_mux=mux,
+        rtcp_reduced_size=local.rtcp_reduced_size and media.has("rtcp-rsize"),
     )
 
 

@@ -157,7 +157,14 @@ class Negotiation:
         if local.enabled:
             protocol = media[index].protocol if index is not None else "RTP/AVP"
             entries, types = offered_formats(local, types)
-            line = audio_line(local, protocol, entries, local.direction, rtcp_mux=local.rtcp_mux)
+            line = audio_line(
+                local,
+                protocol,
+                entries,
+                local.direction,
+                rtcp_mux=local.rtcp_mux,
+                rtcp_reduced_size=local.rtcp_reduced_size,
+            )
             if index is None:
                 index = len(media)
                 media.append(line)

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from media.codec import g711, get
 from media.events import DtmfReceived, FirstMedia, RtcpBye, RtcpReport, SourceLocked, StreamFailed
 from media.frame import AudioFrame
 from media.plan import MediaDirection
+from media.rtcp.packet import Goodbye, ReceiverReport, SenderReport, parse_compound
 from media.rtp.packet import RtpPacket
 from tests.media.helpers.wire import A, B, Collector, Noise, Pair, Party, perfect, place_of, plan, talk
 
@@ -366,6 +368,61 @@ class TestRtcp:
         assert len(pair.a.out) == 1
         pair.b.receive(pair.a.out[0][1], (A[0], A[1] + 1), pair.now, rtcp=True)
         assert len(pair.b.events(RtcpBye)) == 1
+
+    def test_who_said_goodbye_is_reported_on_no_more(self) -> None:
+        pair = talk()
+        pair.run(12)
+        due = pair.b.stream.reporter.interval.deadline
+        pair.a.engine.remove_stream(pair.a.stream, pair.now)
+        pair.b.receive(pair.a.out[-1][1], (A[0], A[1] + 1), pair.now, rtcp=True)
+        assert pair.b.stream.reporter.interval.deadline < due
+        pair.b.engine.remove_stream(pair.b.stream, pair.now)
+        report = parse_compound(pair.b.out[-1][1])[0]
+        assert isinstance(report, ReceiverReport)
+        assert report.blocks == ()
+
+    def test_reduced_size_is_taken_when_it_was_agreed_upon(self) -> None:
+        goodbye = bytes(Goodbye((1,)))
+        for agreed in (False, True):
+            party = Party(A, replace(plan(B), rtcp_reduced_size=agreed))
+            party.receive(goodbye, (B[0], B[1] + 1), 1.0, rtcp=True)
+            assert party.stream.statistics().discarded_garbage == (not agreed)
+            assert len(party.events(RtcpBye)) == agreed
+
+    def test_an_ssrc_that_another_has_is_given_up(self) -> None:
+        """RFC 3550 section 8.2: BYE under the old one, and numbers go on under the new."""
+        pair = talk()
+        pair.run(1)
+        stream = pair.a.stream
+        ssrc, number = stream.outbound.sender.ssrc, stream.outbound.sender.sequence_number
+        for index in (1, 2):
+            packet = RtpPacket(0, 100 + index, 160 * index, ssrc, b"\x55" * 160)
+            pair.a.receive(bytes(packet), B, pair.now)
+        pair.a.out.clear()
+        pair.a.engine.tick(pair.now)
+        goodbyes = [data for rtcp, data, _ in pair.a.out if rtcp]
+        assert len(goodbyes) == 1
+        assert parse_compound(goodbyes[0])[-1] == Goodbye((ssrc,))
+        fresh = stream.outbound.sender.ssrc
+        assert fresh != ssrc
+        assert stream.outbound.sender.sequence_number == number + 1
+        report = parse_compound(stream.reporter.report(pair.now, None, "a", 0))[0]
+        assert isinstance(report, SenderReport)
+        assert (report.ssrc, report.info.packets) == (fresh, 0)
+
+    def test_an_echo_of_our_own_packets_is_heard_after_one_change(self) -> None:
+        party = Party(A, plan(B))
+        party.stream.outbound.set_source(Noise())
+        ssrcs = set()
+        for tick in range(100):
+            party.out.clear()
+            party.engine.tick(tick * 0.02)
+            for rtcp, data, _ in party.out:
+                if not rtcp:
+                    ssrcs.add(RtpPacket.parse(data).ssrc)
+                    party.receive(data, B, tick * 0.02)
+        assert len(ssrcs) == 2
+        assert party.stream.statistics().packets_received >= 98
 
     def test_a_goodbye_from_elsewhere_is_refused(self) -> None:
         pair = talk()

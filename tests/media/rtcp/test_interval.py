@@ -36,6 +36,20 @@ def test_the_first_comes_after_half_the_time() -> None:
     assert max(firsts) < 3.75 / 1.2
 
 
+def test_when_the_other_leaves_the_next_report_comes_sooner() -> None:
+    """Reverse reconsideration, RFC 3550 section 6.3.4."""
+    interval = Interval(random.Random(1), 0.0)
+    while not interval.due(interval.deadline):
+        pass
+    last, deadline = interval._last, interval.deadline
+    now = (last + deadline) / 2
+    interval.left(now, 1)
+    assert interval.deadline == pytest.approx(now + (deadline - now) / 2)
+    assert interval._last == pytest.approx(now - (now - last) / 2)
+    interval.left(now, 1)
+    assert interval.deadline == pytest.approx(now + (deadline - now) / 2)
+
+
 def test_bandwidth_is_kept_with_many_members() -> None:
     interval = Interval(random.Random(1), 0.0)
     interval.participants(members=100, senders=10, we_sent=False)

@@ -382,6 +382,15 @@ def test_host_name_waits_for_the_peers_packets() -> None:
     assert machine.audio.direction is SENDRECV
 
 
+def test_reduced_size_rtcp_when_both_want_it() -> None:
+    offer = sdp("audio 4000 RTP/AVP 0|rtcp-rsize")
+    for wanted in (False, True):
+        machine, answer = answer_to(offer, local(rtcp_reduced_size=wanted))
+        assert machine.audio is not None
+        assert machine.audio.rtcp_reduced_size == answer.media[0].has("rtcp-rsize") == wanted
+    assert Negotiation(1).create_offer(local(rtcp_reduced_size=True)).media[0].has("rtcp-rsize")
+
+
 def test_rtcp_mux_when_both_want_it() -> None:
     offer = sdp("audio 4000 RTP/AVP 0|rtcp-mux")
     machine, answer = answer_to(offer, local(rtcp_mux=True))
