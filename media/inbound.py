@@ -61,6 +61,7 @@ class Inbound:
         "forwarder",
         "garbage",
         "last_arrival",
+        "past_bursts",
         "past_duplicates",
         "past_lost",
         "past_received",
@@ -81,6 +82,7 @@ class Inbound:
         self.digits = 0
         self.last_arrival = 0.0
         self.past_received = self.past_lost = self.past_duplicates = self.past_reordered = 0
+        self.past_bursts = 0
         """Counts of the sources before the present one."""
         self.forwarder: Forwarder | None = None
         """Who sends on, undecoded, what is received."""
@@ -226,6 +228,7 @@ class Inbound:
             self.past_lost += old.lost
             self.past_duplicates += old.duplicates
             self.past_reordered += old.reordered
+            self.past_bursts += old.bursts
         self.receiver = Receiver(packet.ssrc, self._clocks[packet.payload_type])
         self.playout.restart()
 

@@ -92,6 +92,53 @@ def rating(
     return min(100.0, max(0.0, r))
 
 
+@dataclass(frozen=True, slots=True)
+class IntervalQuality:
+    """How a stretch of a call sounded, a few seconds long."""
+
+    mos: float
+    """1 to 4.5."""
+    rating: float
+    """R, 0 to 100."""
+    loss_percent: float
+    """Lost packets and those that came too late."""
+    burst_ratio: float
+    """1 where losses are random, more where they come together."""
+    delay_ms: float
+    """Mouth to ear."""
+
+
+class QualityMeter:
+    """Rates one stretch after another, from counts that only grow."""
+
+    __slots__ = ("_bursts", "_expected", "_missed", "last", "worst_mos")
+
+    def __init__(self) -> None:
+        self.last: IntervalQuality | None = None
+        self.worst_mos: float | None = None
+        self._expected = self._missed = self._bursts = 0
+
+    def measure(
+        self, *, received: int, missed: int, bursts: int, delay_ms: float, codec: str
+    ) -> IntervalQuality | None:
+        """What came since the last call: packets `received` in time, `missed` in so many `bursts`.
+
+        None, and nothing is measured, while nothing was to be heard (a pause, hold).
+        """
+        expected = received + missed
+        new, lost, gaps = expected - self._expected, missed - self._missed, bursts - self._bursts
+        self._expected, self._missed, self._bursts = expected, missed, bursts
+        if new <= 0:
+            return None
+        loss_percent = 100.0 * max(0, lost) / new
+        burstiness = burst_ratio(loss_percent, lost / gaps if gaps > 0 else 1.0)
+        r = rating(one_way_delay_ms=delay_ms, loss_percent=loss_percent, burst_ratio=burstiness, codec=codec)
+        self.last = IntervalQuality(mos(r), r, loss_percent, burstiness, delay_ms)
+        if self.worst_mos is None or self.last.mos < self.worst_mos:
+            self.worst_mos = self.last.mos
+        return self.last
+
+
 def mos(r: float) -> float:
     """The mean opinion score (MOS-CQE), 1 to 4.5, of a rating (annex B, equation B-4)."""
     if r <= 0.0:

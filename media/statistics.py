@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from media.config import SessionState
+from media.latency import LatencyLedger
 from media.plan import Address, MediaDirection
-from media.quality import mos, rating
+from media.quality import burst_ratio, mos, rating
 from media.rtp.statistics import StreamStatistics
 
 
@@ -27,6 +28,12 @@ class MediaStats:
     """Round trip by RTCP; None until both ends have reported."""
     mos: float | None = None
     """What a listener here would say, 1 to 4.5, by the E-model (ITU-T G.107); None before anything came."""
+    mos_interval: float | None = None
+    """The same of the last few seconds (one RTCP interval)."""
+    mos_worst: float | None = None
+    """The lowest of all intervals."""
+    latency: LatencyLedger | None = None
+    """Where the delay from the far end's mouth to the ear here comes from."""
     packets_late: int = 0
     """Came after their turn; heard as lost."""
     packets_duplicate: int = 0
@@ -103,6 +110,9 @@ def media_stats(counted: StreamStatistics, codec: str | None) -> MediaStats:
         jitter=counted.jitter_ms,
         rtt=counted.rtt_ms,
         mos=_mos(counted, codec) if counted.packets_received and codec is not None else None,
+        mos_interval=None if counted.quality is None else counted.quality.mos,
+        mos_worst=counted.worst_mos,
+        latency=counted.latency,
         packets_late=counted.packets_late,
         packets_duplicate=counted.packets_duplicate,
         packets_reordered=counted.packets_reordered,
@@ -126,12 +136,18 @@ def media_stats(counted: StreamStatistics, codec: str | None) -> MediaStats:
 
 
 PACKET_MS = 20.0
-"""What the sender's packet adds to the delay a listener hears."""
+"""What the sender's packet adds to the delay a listener hears, where nothing better is known."""
 
 
 def _mos(counted: StreamStatistics, codec: str) -> float:
     """What a listener here would say. Late packets are heard as lost; the way here is half the round trip."""
     missed = counted.packets_lost + counted.packets_late
     delay_ms = (counted.rtt_ms or 0.0) / 2 + counted.buffer_delay_ms + PACKET_MS
+    if counted.latency is not None:
+        delay_ms = counted.latency.mouth_to_ear_ms
     loss_percent = 100.0 * missed / (counted.packets_received + missed)
-    return mos(rating(one_way_delay_ms=delay_ms, loss_percent=loss_percent, codec=codec))
+    runs = counted.loss_bursts + counted.packets_late
+    burstiness = burst_ratio(loss_percent, missed / runs) if runs else 1.0
+    return mos(
+        rating(one_way_delay_ms=delay_ms, loss_percent=loss_percent, burst_ratio=burstiness, codec=codec)
+    )

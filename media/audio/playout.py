@@ -66,6 +66,7 @@ class Playout:
         "block",
         "buffer",
         "codec",
+        "packet_ms",
         "sample_rate_hz",
         "undecodable",
     )
@@ -89,6 +90,8 @@ class Playout:
         self._guarded_until = 0.0
         self._payload_type = -1
         self._block_ms = 0
+        self.packet_ms = float(block_ms)
+        """How much sound the peer puts into a packet, as far as it is not a block."""
         self._rest: Samples | None = None
         self._idle = True
         self._wished_at: float | None = None
@@ -165,6 +168,7 @@ class Playout:
                         return samples
                     self._rest = samples
                     units = size * self._clock_rate_hz // self.sample_rate_hz
+                    self.packet_ms = size * 1000 / self.sample_rate_hz
                     if buffer.packets_have(units, now) and begins:
                         return None
             else:

@@ -15,6 +15,7 @@ class Receiver:
         "_last_timestamp",
         "_received_prior",
         "_seen",
+        "bursts",
         "clock_rate_hz",
         "duplicates",
         "last_sequence_number",
@@ -31,6 +32,8 @@ class Receiver:
         self.received = 0
         self.duplicates = 0
         self.reordered = 0
+        self.bursts = 0
+        """How often packets were missing that were before this one, however many: runs of loss."""
         self.last_sequence_number = 0
         self._seen = 0
         self._jitter = 0.0
@@ -55,6 +58,8 @@ class Receiver:
             # Which of the 56 numbers up to the highest have come: a bit each, the highest is bit 0.
             self._seen = (self._seen << delta | 1) & _WINDOW if delta < 56 else 1
             self.last_sequence_number = sequence_number
+            if delta != 1 and highest >= 0:
+                self.bursts += 1
         else:
             bit = 1 << -delta
             if self._seen & bit:

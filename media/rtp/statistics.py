@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from media.latency import LatencyLedger
 from media.plan import Address
+from media.quality import IntervalQuality
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class StreamStatistics:
     """By sequence numbers (RFC 3550 A.3); duplicates can make up for losses, never below 0."""
     packets_late: int = 0
     """Came after their turn and were not played."""
+    loss_bursts: int = 0
+    """In how many runs packets were lost."""
     packets_duplicate: int = 0
     packets_reordered: int = 0
     """Came after one with a higher sequence number, but were played."""
@@ -53,6 +57,12 @@ class StreamStatistics:
     send_errors: int = 0
     frames_concealed: int = 0
     """Frames made up for missing packets."""
+    latency: LatencyLedger | None = None
+    """Where the delay of what is heard comes from."""
+    quality: IntervalQuality | None = None
+    """How the last RTCP interval sounded, some seconds."""
+    worst_mos: float | None = None
+    """Of all intervals."""
     buffer_depth_ms: float = 0.0
     """Sound in the jitter buffer."""
     buffer_target_ms: float = 0.0

@@ -65,3 +65,23 @@ def test_more_loss_is_never_better(one: float, other: float) -> None:
     assert quality.rating(one_way_delay_ms=50, loss_percent=less) >= quality.rating(
         one_way_delay_ms=50, loss_percent=more
     )
+
+
+def test_intervals_are_rated_each_by_itself() -> None:
+    meter = quality.QualityMeter()
+    assert meter.measure(received=0, missed=0, bursts=0, delay_ms=50.0, codec="PCMU") is None
+    good = meter.measure(received=250, missed=0, bursts=0, delay_ms=50.0, codec="PCMU")
+    scattered = meter.measure(received=475, missed=25, bursts=25, delay_ms=50.0, codec="PCMU")
+    bursty = meter.measure(received=700, missed=50, bursts=30, delay_ms=50.0, codec="PCMU")
+    assert good is not None
+    assert scattered is not None
+    assert bursty is not None
+    assert good.mos > scattered.mos > bursty.mos
+    assert (good.loss_percent, scattered.loss_percent, bursty.loss_percent) == (0.0, 10.0, 10.0)
+    assert bursty.burst_ratio == pytest.approx(4.5)
+    assert meter.measure(received=700, missed=50, bursts=30, delay_ms=50.0, codec="PCMU") is None
+    again = meter.measure(received=950, missed=50, bursts=30, delay_ms=300.0, codec="PCMU")
+    assert again is not None
+    assert scattered.mos < again.mos < good.mos
+    assert meter.worst_mos == bursty.mos
+    assert meter.last is again

@@ -76,3 +76,9 @@ def test_whatever_comes_the_counts_stay_possible(numbers: list[int]) -> None:
     assert -0x800000 <= receiver.cumulative_lost <= 0x7FFFFF
     assert receiver.received <= len(numbers)
     assert receiver.duplicates + receiver.reordered <= receiver.received
+
+
+def test_runs_of_loss_are_counted() -> None:
+    receiver = Receiver(1, 8000)
+    receive(receiver, 10, 11, 13, 14, 18, 19)
+    assert (receiver.bursts, receiver.lost) == (2, 4)
