@@ -35,7 +35,7 @@ class AudioPath:
 
     def __init__(self, rate_hz: int, idle: Idle) -> None:
         self.queue = WriteQueue(rate_hz, idle=idle)
-        self.playlist = Playlist(self.queue)
+        self.playlist = Playlist(self.queue, self._source_failed)
         self.plan: StreamPlan | None = None
         self.address: Address | None = None
         self._source: AudioSource | None = None
@@ -89,7 +89,7 @@ class AudioPath:
         if source is None:
             self.playlist.fallback = self.queue
         else:
-            self.playlist.fallback = source if self.queue.idle == "none" else _OrSilence(source, self)
+            self.playlist.fallback = _InPlace(source, self)
 
     def add_sink(self, sink: AudioSink) -> None:
         """Give `sink` what is received."""
@@ -160,6 +160,10 @@ class AudioPath:
             if session in self._users:
                 self._users.remove(session)
 
+    def _source_failed(self, error: Exception) -> None:
+        if self._handle is not None:
+            self._handle.source_failed(error)
+
     def _set_rate(self, rate_hz: int) -> None:
         """Follow a codec with another rate; what was written at the old one would have the wrong pitch."""
         if rate_hz == self.queue.sample_rate_hz:
@@ -170,8 +174,8 @@ class AudioPath:
         old.clear()
 
 
-class _OrSilence:
-    """A source, and silence where it has nothing.
+class _InPlace:
+    """A source in place of what is written, until it raises; and silence where it has nothing, if so asked.
 
     An echo of a peer that says nothing would else say nothing either; a peer behind NAT may wait for that.
     """
@@ -182,8 +186,15 @@ class _OrSilence:
         self._silence = AudioFrame(np.zeros(0, np.int16), 0, 0)
 
     def pull(self, n: int) -> AudioFrame | None:
-        frame = self._source.pull(n)
-        if frame is not None:
+        try:
+            frame = self._source.pull(n)
+        except Exception as error:  # a user's object: it must not stop the call
+            path = self._path
+            if path.playlist.fallback is self:
+                path.set_source(None)
+            path._source_failed(error)
+            return path.queue.pull(n)
+        if frame is not None or self._path.queue.idle == "none":
             return frame
         silence, rate = self._silence, self._path.rate_hz
         if len(silence.samples) != n or silence.sample_rate_hz != rate:

@@ -135,6 +135,10 @@ class StreamHandle:
         forwarder = None if other is None else Forwarder(self._stream, other.stream, on_misfit)
         self._driver.do(lambda: self._stream.inbound.set_forwarder(forwarder))
 
+    def source_failed(self, error: Exception) -> None:
+        """Report that something that was played raised (media thread); `StreamFailed` follows."""
+        self._stream.failed("a source of sent audio", error)
+
     def statistics(self) -> StreamStatistics:
         """What was counted so far; after `close` the final counts."""
         return self._stream.statistics(self._sockets.send_errors)

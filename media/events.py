@@ -162,9 +162,13 @@ class SessionClosed(SessionEvent):
 
 @dataclass(frozen=True, slots=True)
 class SessionError(SessionEvent):
-    """Something went wrong in a session; `error` is the exception. A refused call also raises it."""
+    """Something went wrong in a session; `error` is the exception. A refused call also raises it.
+
+    `what` names the source, sink or tap of yours that raised it and was taken off; the session goes on.
+    """
 
     error: Exception
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ do and `media.dispatch` for where event handlers run.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -23,6 +24,7 @@ from media.events import (
     FirstMedia,
     RtcpBye,
     SessionCreated,
+    SessionError,
     SessionEvent,
     SessionEventName,
     SessionUpdated,
@@ -30,6 +32,7 @@ from media.events import (
     StatisticsReported,
     StreamClosed,
     StreamEvent,
+    StreamFailed,
 )
 from media.plan import StreamPlan
 from media.ports import PortAllocator, RtpSockets
@@ -39,6 +42,8 @@ from media.sdp.negotiation import Negotiation, SignalingState
 from media.session import Handler, MediaSession, Sdp, as_description
 from media.statistics import SessionStatistics
 from media.wishes import Wishes
+
+_log = logging.getLogger(__name__)
 
 _UPDATES: dict[type[StreamEvent], str] = {
     FirstMedia: "first_media",
@@ -267,6 +272,10 @@ class MediaManager:
         session = path.owner
         if isinstance(event, DtmfReceived):
             self.emit("dtmf_received", DtmfDigitReceived(session, event.digit, event.duration_ms))
+        elif isinstance(event, StreamFailed):
+            if not self.listens("session_error", session):
+                _log.error("%s failed and was taken off", event.what, exc_info=event.error)
+            self.emit("session_error", SessionError(session, event.error, event.what))
         elif type(event) in _UPDATES:
             self.emit("session_updated", SessionUpdated(session, _UPDATES[type(event)]))
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from media import DtmfDigitReceived, MediaSession, SdpNegotiated, SessionClosed, SessionState, SessionUpdated
+from media.events import SessionError
 from media.frame import AudioFrame
 from sipmedia.config import format_address
 from sipmedia.events import Dtmf, MediaStarted
@@ -29,6 +30,7 @@ class Milestones:
 
     def watch(self, session: MediaSession) -> None:
         """Listen to a session that was just made."""
+        session.on("session_error", self._on_error)
         session.on("sdp_negotiated", self._on_negotiated)
         session.on("session_updated", self._on_updated)
         session.on("dtmf_received", self._on_dtmf)
@@ -54,6 +56,10 @@ class Milestones:
         self._trace.media_started(self._loop.time(), event.codec)
         if not self._said and self._trace.limit:
             session.add_tap(_FirstFrame(self._loop, self, session))
+
+    def _on_error(self, event: SessionError) -> None:
+        if event.what:  # what is refused is told by who asked for it
+            self._call.report(event.error, f"{event.what} failed and was taken off")
 
     def _on_updated(self, event: SessionUpdated) -> None:
         if event.what != "first_media" or self._heard:

@@ -114,7 +114,7 @@ class SampleSource:
 
 
 Done = Callable[[bool], None]
-"""Called when a source was played: True to its end, False when it was stopped."""
+"""Called when a source was played: True to its end, False when it was stopped or failed."""
 
 
 class _Item:
@@ -137,10 +137,15 @@ class Playlist:
     `play` and `stop` may be called from any thread; `pull` belongs to the media thread. A source has
     ended when it gives None. Its `on_done` is called exactly once, by whoever took it off the list:
     taking an item from a deque is atomic, which decides between a `pull` and a `stop` at once.
+
+    A source that raises is taken off, and `on_failed` told; the others, and the call, go on.
     """
 
-    def __init__(self, fallback: AudioSource | None = None) -> None:
+    def __init__(
+        self, fallback: AudioSource | None = None, on_failed: Callable[[Exception], None] | None = None
+    ) -> None:
         self.fallback = fallback
+        self._on_failed = on_failed
         self._items: deque[_Item] = deque()
 
     @property
@@ -171,14 +176,20 @@ class Playlist:
                 item = self._items[0]
             except IndexError:  # stop() was quicker
                 break
-            frame = item.source.pull(n)
+            failure: Exception | None = None
+            try:
+                frame = item.source.pull(n)
+            except Exception as error:  # a user's object
+                failure, frame = error, None
             if frame is not None:
                 return frame
             try:
                 self._items.remove(item)
             except ValueError:  # stop() was quicker, and has told its owner
                 continue
-            item.finish(completed=True)
+            item.finish(completed=failure is None)
+            if failure is not None and self._on_failed is not None:
+                self._on_failed(failure)
         return None if self.fallback is None else self.fallback.pull(n)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from media import BadAudio, BadDigits
 from media.audio.tones import ToneSource
+from media.frame import AudioFrame
 from sipmedia import Call, CallEnded
 from sipmedia.hearing import find
 from tests.sipmedia.kit import connected, first, pair, run
@@ -244,5 +245,38 @@ def test_an_echo_sends_silence_to_who_says_nothing() -> None:
             other.echo()
             for side in (call, other):
                 assert not (await hear(side, 0.2)).any()
+
+    run(test())
+
+
+class Broken:
+    """What a user's source, or sink, may do."""
+
+    def pull(self, n: int) -> AudioFrame | None:
+        raise ValueError("no more")
+
+    def push(self, frame: AudioFrame) -> None:
+        raise ValueError("no room")
+
+
+def test_what_raises_is_taken_off_and_told_and_the_call_goes_on() -> None:
+    async def test() -> None:
+        async with connected() as (call, other):
+            assert call.session is not None
+            told: list[str] = []
+            call.on("error", lambda event: told.append(f"{event.doing}: {event.error}"))
+            assert not await call.play(Broken())
+            call.session.set_source(Broken())
+            call.session.add_sink(Broken())
+            hearing = asyncio.ensure_future(hear(other, 0.7))
+            assert await call.play(CLIP)
+            assert find(CLIP, await hearing, RATE).good
+            call.echo()
+            assert len(await hear(other, 0.1))
+            assert sorted(told) == [
+                "a sink of received audio failed and was taken off: no room",
+                "a source of sent audio failed and was taken off: no more",
+                "a source of sent audio failed and was taken off: no more",
+            ]
 
     run(test())
