@@ -12,21 +12,26 @@ from numpy.typing import NDArray
 
 from media.codec import registry
 from media.codec.base import Codec
-from media.errors import CodecError
+from media.errors import CodecError, CodecUnavailable
 
 _SAMPLE_RATE_HZ = 16000
 _BIT_RATE = 64000
 
 
-def _library_state() -> Any:
+def _library() -> Any:
     try:
         import G722
     except ImportError as error:
-        raise CodecError(
-            f"G.722 needs the package G722, which cannot be loaded ({error}); "
-            "install it with `pip install G722` or leave G722 out of the codecs"
+        raise CodecUnavailable(
+            "G722",
+            f"the package G722 cannot be loaded ({error}); install it with `pip install G722`, "
+            "or leave G722 out of the codecs",
         ) from error
-    return G722.G722(_SAMPLE_RATE_HZ, _BIT_RATE)
+    return G722
+
+
+def _library_state() -> Any:
+    return _library().G722(_SAMPLE_RATE_HZ, _BIT_RATE)
 
 
 class G722Encoder:
@@ -59,5 +64,5 @@ class G722Decoder:
 
 
 G722 = registry.register(
-    Codec("G722", 8000, _SAMPLE_RATE_HZ, G722Encoder, G722Decoder, static_payload_type=9)
+    Codec("G722", 8000, _SAMPLE_RATE_HZ, G722Encoder, G722Decoder, static_payload_type=9, require=_library)
 )

@@ -1,12 +1,13 @@
 """G.722: rates, state, and the ITU's vectors."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from media.codec import get
-from media.errors import CodecError
+from media.errors import CodecError, CodecUnavailable
 
 G722 = get("G722")
 
@@ -57,3 +58,11 @@ def test_the_vectors_of_the_itu(fixtures: Path) -> None:
     decoded = np.fromfile(folder / "outsp1.bin", "<i2")
     assert G722.make_encoder().encode(source) == codes
     assert np.array_equal(G722.make_decoder().decode(codes), decoded)
+
+
+def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "G722", None)
+    require = get("G722").require
+    assert require is not None
+    with pytest.raises(CodecUnavailable, match="pip install G722"):
+        require()
