@@ -19,6 +19,16 @@ def test_it_is_short_and_passes(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("-q").assert_outcomes(passed=1)
 
 
+def test_the_other_tests_of_the_page_pass(pytester: pytest.Pytester) -> None:
+    blocks = [block.split("```", 1)[0] for block in DOCS.read_text(encoding="utf-8").split("```python\n")[2:]]
+    for number, block in enumerate(blocks):
+        if "def test_" in block:
+            pytester.makepyfile(**{f"test_block_{number}": block})
+        else:
+            pytester.makepyfile(**{f"test_block_{number}": block + "\n\ndef test_ran(): pass\n"})
+    pytester.runpytest_subprocess("-q").assert_outcomes(passed=6)
+
+
 WRONG_DECODING_TABLE = """
 from media.codec import g711
 g711.MU_LAW_DECODE[:] = g711.A_LAW_DECODE
@@ -29,7 +39,7 @@ g711.MU_LAW_ENCODE[:] = g711.A_LAW_ENCODE
 """
 NO_ACK = """
 from dialog.core import Core
-Core.send_ack = lambda self, ack, hop, sent: None
+Core.send_ack = lambda *arguments, **named: None
 """
 SWAPPED_BYTES_WRITTEN = """
 from media.audio.graph import SampleSource
