@@ -12,27 +12,23 @@ Nothing that a peer sends makes an input raise.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from hashlib import blake2b
 from random import Random
 from typing import TYPE_CHECKING
 
 from dialog.config import UserAgentConfig
 from dialog.dialog import DialogKey
-from dialog.errors import LocalProtocolError, ParseError
+from dialog.errors import LocalProtocolError
 from dialog.events import Event
 from dialog.flow import Effect, Flow, HostPort, Query, Send, Target
-from dialog.incoming import IncomingRequest
-from dialog.inspection import inspect
-from dialog.locating import Locator, is_ip_address
-from dialog.message import Request, Response
-from dialog.parser import is_keepalive, parse_datagram
+from dialog.locating import Locator
+from dialog.message import Request
+from dialog.reception import Reception
 from dialog.timers import TimerQueue
 from dialog.transaction.client import ClientTransaction, ClientUser
 from dialog.transaction.layer import TransactionLayer
 from dialog.uri import SipUri, Uri, format_host
 from dialog.usage.invite import InviteUsage
-from dialog.usage.options import OptionsQuery, answer_options
-from dialog.validation import validate_request, validate_response
+from dialog.usage.options import OptionsQuery
 from dialog.via import MAGIC_COOKIE
 
 if TYPE_CHECKING:
@@ -40,8 +36,6 @@ if TYPE_CHECKING:
 
 MAX_DATAGRAM = 65507
 """The longest payload of a UDP datagram over IPv4."""
-
-_BUSY = (("Retry-After", "5"),)
 
 
 class Outgoing:
@@ -67,10 +61,8 @@ class Core:
         self.config = config
         self.random = random
         self.queue = TimerQueue()
-        self.layer = TransactionLayer(config.timers, self.queue, self._send)
+        self.layer = TransactionLayer(config.timers, self.queue, self.send)
         self.locator = Locator(self.queue, config.timers.patience, self._emit_effect)
-        self.dropped = 0
-        """Messages that could neither be used nor answered."""
         agent = config.user_agent
         self.server_headers: tuple[tuple[str, str], ...] = (("Server", agent),) if agent else ()
         self.client_headers: tuple[tuple[str, str], ...] = (("User-Agent", agent),) if agent else ()
@@ -82,6 +74,8 @@ class Core:
         self._wake = wake
         self._effects: list[Effect] = []
         self._events: list[Event] = []
+        self._reception = Reception(self)
+        self._too_long = 0
         self._dialogs: dict[DialogKey, InviteUsage] = {}
         self._usages: set[InviteUsage] = set()
 
@@ -90,21 +84,7 @@ class Core:
     def receive(self, flow: Flow, data: bytes, now: float) -> None:
         """A datagram came on this flow."""
         self.queue.now = now
-        if is_keepalive(data):
-            return
-        try:
-            message = parse_datagram(data, self.config.max_message_bytes)
-            if isinstance(message, Response):
-                validate_response(message)
-                if not self.layer.receive_response(message):
-                    self.dropped += 1
-                return
-            answer_flow = _note_source(message, flow)
-            validate_request(message)
-        except ParseError as error:
-            self._refuse_malformed(error, flow, data)
-            return
-        self._receive_request(message, flow, answer_flow)
+        self._reception.receive(flow, data)
 
     def flow_opened(self, target: Target, flow: Flow, now: float) -> None:
         """The flow that an Open effect asked for is there."""
@@ -165,6 +145,11 @@ class Core:
         """Ask what `target` can do; OptionsAnswered tells."""
         self.act()
         OptionsQuery(self, target, from_).start()
+
+    @property
+    def dropped(self) -> int:
+        """Messages that could neither be used nor answered."""
+        return self._reception.dropped + self._too_long
 
     @property
     def calls(self) -> int:
@@ -246,14 +231,18 @@ class Core:
             if flow is not None:
                 self._add_via(ack, flow)
                 data = bytes(ack)
-                self._send(flow, data)
+                self.send(flow, data)
                 sent(flow, data)
 
         self.locator.find(hop, found)
 
-    def send_again(self, flow: Flow, data: bytes) -> None:
-        """Repeat a message that has no transaction."""
-        self._send(flow, data)
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Send a message that has no transaction."""
+        if len(data) > MAX_DATAGRAM and not flow.reliable:
+            # Only an answer that echoes a peer's giant headers can be this long: our own were checked.
+            self._too_long += 1
+            return
+        self._effects.append(Send(flow, data))
 
     def check_length(self, body: bytes) -> None:
         """LocalProtocolError if a message with this body cannot be sent in a datagram."""
@@ -279,99 +268,9 @@ class Core:
         """Requests in this dialog are strays from now on."""
         self._dialogs.pop(key, None)
 
-    # Requests that come.
-
-    def _receive_request(self, request: Request, flow: Flow, answer_flow: Flow) -> None:
-        method = request.method
-        transaction = self.layer.find_server(request)
-        if method == "ACK":
-            if transaction is not None:
-                transaction.receive_ack(request)
-            else:
-                self._receive_ack(request)
-            return
-        if transaction is not None:
-            transaction.receive_again()
-            return
-        if len(self.layer) >= self.config.max_transactions:
-            self._answer_statelessly(request, answer_flow, 503, None, _BUSY)
-            return
-        merged = self.layer.find_merged(request) is not None
-        incoming = IncomingRequest(self, request, self.layer.serve(request, answer_flow), flow)
-        if method == "CANCEL":
-            self._receive_cancel(incoming)
-        elif merged:
-            incoming.respond(482)
-        else:
-            refusal = inspect(request, self.config)
-            if refusal is None:
-                self._dispatch(incoming)
-            else:
-                incoming.respond(refusal.status, refusal.reason, refusal.headers)
-
-    def _dispatch(self, incoming: IncomingRequest) -> None:
-        request = incoming.request
-        tag = request.to.tag
-        if tag is not None:
-            usage = self._dialogs.get((request.call_id, tag, request.from_.tag or ""))
-            if usage is None:
-                incoming.respond(481)
-            else:
-                usage.receive_request(incoming)
-        elif request.method == "INVITE":
-            if len(self._usages) >= self.config.max_usages:
-                incoming.respond(503, None, _BUSY)
-            else:
-                InviteUsage.called(self, incoming)
-        elif request.method == "OPTIONS":
-            answer_options(self.config, self.capabilities, incoming)
-        else:
-            incoming.respond(481)
-
-    def _receive_ack(self, ack: Request) -> None:
-        usage = self._dialogs.get((ack.call_id, ack.to.tag or "", ack.from_.tag or ""))
-        if usage is None:
-            self.dropped += 1
-        else:
-            usage.receive_ack(ack)
-
-    def _receive_cancel(self, incoming: IncomingRequest) -> None:
-        """Section 9.2: answered by itself, whatever becomes of the request it cancels."""
-        cancelled = self.layer.find_server(incoming.request, "INVITE")
-        if cancelled is None:
-            incoming.respond(481)
-            return
-        incoming.transaction.to_tag = cancelled.to_tag
-        incoming.respond(200)
-        if cancelled.user is not None and not cancelled.answered:
-            cancelled.user.on_cancel(incoming.request)
-
-    def _refuse_malformed(self, error: ParseError, flow: Flow, data: bytes) -> None:
-        """Answer what can be answered: a request whose top Via can be read. Everything else is dropped."""
-        request = error.message
-        self.dropped += 1
-        if error.status is None or request is None or request.method == "ACK":
-            return
-        try:
-            answer_flow = _note_source(request, flow)
-        except ParseError:
-            return
-        # The same bytes get the same tag, as a stateless server must see to (section 8.2.7).
-        tag = blake2b(data, digest_size=6).hexdigest()
-        self._answer_statelessly(request, answer_flow, error.status, error.reason, (), tag)
-
-    def _answer_statelessly(
-        self,
-        request: Request,
-        flow: Flow,
-        status: int,
-        reason: str | None,
-        headers: tuple[tuple[str, str], ...],
-        tag: str = "overload",
-    ) -> None:
-        headers = (*self.server_headers, *headers)
-        response = Response.to_request(request, status, reason, to_tag=tag, headers=headers)
-        self._send(flow, bytes(response))
+    def usage_of(self, request: Request) -> InviteUsage | None:
+        """The call that a request inside a dialog is for (section 12.2.2)."""
+        return self._dialogs.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
 
     # The way to the wire.
 
@@ -383,13 +282,6 @@ class Core:
     def _host(self, flow: Flow) -> str:
         return self.config.advertised_host or flow.local[0]
 
-    def _send(self, flow: Flow, data: bytes) -> None:
-        if len(data) > MAX_DATAGRAM and not flow.reliable:
-            # Only an answer that echoes a peer's giant headers can be this long: our own were checked.
-            self.dropped += 1
-            return
-        self._effects.append(Send(flow, data))
-
     def _emit_effect(self, effect: Effect) -> None:
         self._effects.append(effect)
 
@@ -397,24 +289,3 @@ class Core:
 def _instead(hop: Uri, otherwise: Flow | None) -> Flow | None:
     """The flow to use when there is none to `hop`; not for SIPS, which promises TLS."""
     return None if isinstance(hop, SipUri) and hop.scheme == "sips" else otherwise
-
-
-def _note_source(request: Request, flow: Flow) -> Flow:
-    """Write into the top Via where the request came from; give the flow of its responses.
-
-    RFC 3261 sections 18.2.1 and 18.2.2, RFC 3581 section 4. Doing it twice changes nothing.
-    """
-    via = request.via
-    host, port = flow.remote
-    if via.wants_rport:
-        request.replace_via(via.with_params(received=host, rport=str(port)))
-    elif via.host != host:
-        request.replace_via(via.with_params(received=host))
-    if flow.reliable:
-        return flow
-    maddr = via.maddr
-    if maddr is not None and is_ip_address(maddr):
-        host = maddr
-    if not via.wants_rport:
-        port = via.port or 5060
-    return flow if (host, port) == flow.remote else flow._replace(remote=(host, port))

@@ -39,7 +39,7 @@ class SentAck:
     def again(self) -> None:
         """The 2xx was repeated: so is the ACK."""
         if self._sent is not None:
-            self._core.send_again(*self._sent)
+            self._core.send(*self._sent)
 
 
 class Accepted:

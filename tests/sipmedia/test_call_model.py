@@ -286,7 +286,7 @@ class TwoPhones(RuleBasedStateMachine):
             return None
 
         results = await asyncio.gather(*(one(*each) for each in changes))
-        await asyncio.sleep(20 if self.lossy or len(changes) > 1 else 0.5)
+        await asyncio.sleep(40 if self.lossy else 20 if len(changes) > 1 else 0.5)
         return list(results)
 
     def check_over(self, changes: list[tuple[int, Change, float]]) -> None:
@@ -313,8 +313,12 @@ class TwoPhones(RuleBasedStateMachine):
             assert theirs.receive_codecs[mine.send_payload_type] == mine.send_codec
             assert mine.remote_rtp == peer.local_address
             assert mine.rtcp_mux == theirs.rtcp_mux
+        loss = self.link.towards(self.network.hosts[0]).settings.loss
+        self.link.set(loss=0.0)
+        self.sim.run(asyncio.sleep(0.1))
         before = [party.up.session.path.statistics() for party in self.parties if party.up.session]
         self.sim.run(asyncio.sleep(0.2))
+        self.link.set(loss=loss)
         after = [party.up.session.path.statistics() for party in self.parties if party.up.session]
         for one_way, other_way in ((0, 1), (1, 0)):
             session = self.parties[one_way].up.session

@@ -1,0 +1,164 @@
+"""From a datagram to the transaction or call it is for (RFC 3261 sections 8.2, 9.2 and 12.2.2)."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from dialog.errors import ParseError
+from dialog.flow import Flow
+from dialog.incoming import IncomingRequest
+from dialog.inspection import inspect
+from dialog.locating import is_ip_address
+from dialog.message import Request, Response
+from dialog.parser import is_keepalive, parse_datagram
+from dialog.usage.invite import InviteUsage
+from dialog.usage.options import answer_options
+from dialog.validation import validate_request, validate_response
+
+if TYPE_CHECKING:
+    from dialog.core import Core
+
+_BUSY = (("Retry-After", "5"),)
+
+
+class Reception:
+    """Reads what comes, and answers by itself what is for no call."""
+
+    __slots__ = ("_core", "dropped")
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.dropped = 0
+        """Messages that could neither be used nor answered."""
+
+    def receive(self, flow: Flow, data: bytes) -> None:
+        """A datagram came on this flow; nothing in it makes this raise."""
+        core = self._core
+        if is_keepalive(data):
+            return
+        try:
+            message = parse_datagram(data, core.config.max_message_bytes)
+            if isinstance(message, Response):
+                validate_response(message)
+                if not core.layer.receive_response(message):
+                    self.dropped += 1
+                return
+            answer_flow = _note_source(message, flow)
+            validate_request(message)
+        except ParseError as error:
+            self._refuse_malformed(error, flow, data)
+            return
+        self._receive_request(message, flow, answer_flow)
+
+    def _receive_request(self, request: Request, flow: Flow, answer_flow: Flow) -> None:
+        core, method = self._core, request.method
+        transaction = core.layer.find_server(request)
+        if method == "ACK":
+            if transaction is not None:
+                transaction.receive_ack(request)
+            else:
+                self._receive_ack(request)
+            return
+        if transaction is not None:
+            transaction.receive_again()
+            return
+        if len(core.layer) >= core.config.max_transactions:
+            self._answer_statelessly(request, answer_flow, 503, None, _BUSY)
+            return
+        merged = core.layer.find_merged(request) is not None
+        incoming = IncomingRequest(core, request, core.layer.serve(request, answer_flow), flow)
+        if method == "CANCEL":
+            self._receive_cancel(incoming)
+        elif merged:
+            incoming.respond(482)
+        else:
+            refusal = inspect(request, core.config)
+            if refusal is None:
+                self._dispatch(incoming)
+            else:
+                incoming.respond(refusal.status, refusal.reason, refusal.headers)
+
+    def _dispatch(self, incoming: IncomingRequest) -> None:
+        core, request = self._core, incoming.request
+        if request.to.tag is not None:
+            usage = core.usage_of(request)
+            if usage is None:
+                incoming.respond(481)
+            else:
+                usage.receive_request(incoming)
+        elif request.method == "INVITE":
+            if core.calls >= core.config.max_usages:
+                incoming.respond(503, None, _BUSY)
+            else:
+                InviteUsage.called(core, incoming)
+        elif request.method == "OPTIONS":
+            answer_options(core.config, core.capabilities, incoming)
+        else:
+            incoming.respond(481)
+
+    def _receive_ack(self, ack: Request) -> None:
+        usage = self._core.usage_of(ack)
+        if usage is None:
+            self.dropped += 1
+        else:
+            usage.receive_ack(ack)
+
+    def _receive_cancel(self, incoming: IncomingRequest) -> None:
+        """Section 9.2: answered by itself, whatever becomes of the request it cancels."""
+        cancelled = self._core.layer.find_server(incoming.request, "INVITE")
+        if cancelled is None:
+            incoming.respond(481)
+            return
+        incoming.transaction.to_tag = cancelled.to_tag
+        incoming.respond(200)
+        if cancelled.user is not None and not cancelled.answered:
+            cancelled.user.on_cancel(incoming.request)
+
+    def _refuse_malformed(self, error: ParseError, flow: Flow, data: bytes) -> None:
+        """Answer what can be answered: a request whose top Via can be read. Everything else is dropped."""
+        request = error.message
+        self.dropped += 1
+        if error.status is None or request is None or request.method == "ACK":
+            return
+        try:
+            answer_flow = _note_source(request, flow)
+        except ParseError:
+            return
+        # The same bytes get the same tag, as a stateless server must see to (section 8.2.7).
+        tag = blake2b(data, digest_size=6).hexdigest()
+        self._answer_statelessly(request, answer_flow, error.status, error.reason, (), tag)
+
+    def _answer_statelessly(
+        self,
+        request: Request,
+        flow: Flow,
+        status: int,
+        reason: str | None,
+        headers: tuple[tuple[str, str], ...],
+        tag: str = "overload",
+    ) -> None:
+        headers = (*self._core.server_headers, *headers)
+        response = Response.to_request(request, status, reason, to_tag=tag, headers=headers)
+        self._core.send(flow, bytes(response))
+
+
+def _note_source(request: Request, flow: Flow) -> Flow:
+    """Write into the top Via where the request came from; give the flow of its responses.
+
+    RFC 3261 sections 18.2.1 and 18.2.2, RFC 3581 section 4. Doing it twice changes nothing.
+    """
+    via = request.via
+    host, port = flow.remote
+    if via.wants_rport:
+        request.replace_via(via.with_params(received=host, rport=str(port)))
+    elif via.host != host:
+        request.replace_via(via.with_params(received=host))
+    if flow.reliable:
+        return flow
+    maddr = via.maddr
+    if maddr is not None and is_ip_address(maddr):
+        host = maddr
+    if not via.wants_rport:
+        port = via.port or 5060
+    return flow if (host, port) == flow.remote else flow._replace(remote=(host, port))
