@@ -58,6 +58,7 @@ class Playout:
         "_noise",
         "_noise_type",
         "_own",
+        "_packet",
         "_pause",
         "_payload_type",
         "_playing_type",
@@ -87,6 +88,7 @@ class Playout:
         self._noise_type: int | None = None
         self._pause: ConcealingDecoder | ComfortNoise | None = None
         self._lost_at = -_OFTEN_S
+        self._packet = 0  # samples in the last one
         self._guarded_until = 0.0
         self._payload_type = -1
         self._block_ms = 0
@@ -178,8 +180,10 @@ class Playout:
     def _adjust(self, now: float) -> None:
         """Make the delay what the buffer wishes, by a piece of a pitch period or a few."""
         buffer, rest = self.buffer, self._rest
-        buffer.floor_ms = self._block_ms if now < self._guarded_until else 0.0
         per_ms = self.sample_rate_hz / 1000
+        # The packet after a gap must be there when the gap begins, for its copy of what was lost to be used.
+        packet_ms = self._packet / per_ms if self._own is not None else 0.0
+        buffer.floor_ms = max(self._block_ms, packet_ms) if now < self._guarded_until else 0.0
         wish_ms = buffer.adjustment(now, 0.0 if rest is None else len(rest) / per_ms)
         if not wish_ms:
             self._wished_at = None
@@ -286,7 +290,7 @@ class Playout:
         except CodecError:
             self.undecodable += 1
             return None
-        size = len(samples)
+        self._packet = size = len(samples)
         rate, clock = self.sample_rate_hz, self._clock_rate_hz
         self.buffer.advance(size if rate == clock else size * clock // rate)
         if self._idle:

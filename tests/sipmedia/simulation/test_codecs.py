@@ -128,12 +128,13 @@ def test_opus_is_heard(ptime: int) -> None:
     assert result.heard.gaps() == 0
 
 
-def test_what_is_lost_is_recovered(wideband: Callable[..., Codec]) -> None:
+@pytest.mark.parametrize("ptime", [20, 60])
+def test_what_is_lost_is_recovered(ptime: int, wideband: Callable[..., Codec]) -> None:
     sound = speech(16000, 12.0, random.Random(2))
     likenesses = []
     for fec in (True, False):
         wideband(inband_fec=fec, bitrate=32000)
-        result = one_way(sound, loss=0.1)
+        result = one_way(sound, loss=0.1, ptime=ptime)
         assert 0.05 < result.received.packet_loss_rate < 0.16
         likenesses.append(likeness(result.heard.samples, sound, 16000))
     assert likenesses[0] > likenesses[1] + 0.01
