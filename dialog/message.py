@@ -153,6 +153,12 @@ class Message:
         return tuple(self.headers.split_all("Require")) if "Require" in self.headers else ()
 
     @property
+    def allowed_methods(self) -> frozenset[str]:
+        """The methods that Allow names (section 20.5); without the header none, which tells nothing."""
+        names = ",".join(self.headers.get_all("Allow")).split(",")
+        return frozenset(name.strip() for name in names if name.strip())
+
+    @property
     def supported(self) -> tuple[str, ...]:
         """The option tags that the sender understands."""
         return tuple(self.headers.split_all("Supported")) if "Supported" in self.headers else ()

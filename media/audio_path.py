@@ -15,6 +15,7 @@ from media.audio.graph import AudioSink, AudioSource, Playlist
 from media.audio.write_queue import Idle, WriteQueue
 from media.driver import StreamHandle
 from media.errors import InvalidState
+from media.forwarding import Filler
 from media.frame import AudioFrame
 from media.plan import Address, StreamPlan
 from media.ports import PortAllocator, RtpSockets
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 OpenStream = Callable[["AudioPath", RtpSockets, StreamPlan | None, Sequence[AudioSink]], StreamHandle]
 """How a path gets its stream in the engine."""
+
+FAR_BUFFER_S = 0.06
+"""What lies between a packet's arrival and its sound at a usual phone: jitter buffer and sound card."""
 
 
 class AudioPath:
@@ -128,6 +132,24 @@ class AudioPath:
             raise InvalidState("nothing can be sent yet: first exchange offer and answer")
         return handle
 
+    def forward_to(self, other: "AudioPath", on_misfit: Callable[[], None]) -> None:
+        """Send on what is received, undecoded, as what `other` of the same manager sends.
+
+        `other` sends silence while nothing comes. `on_misfit`: see `StreamHandle.forward_to`. Raises
+        `InvalidState` before both are negotiated.
+        """
+        forwarder = self.open_handle().forward_to(other.open_handle(), on_misfit)
+        other._source = other.playlist.fallback = Filler(forwarder)
+
+    def stop_forwarding(self) -> None:
+        """Send on no more; harmless when that was not done. `other` needs its source back."""
+        if self._handle is not None:
+            self._handle.stop_forwarding()
+
+    def note_round_trip(self, rtt_ms: float) -> None:
+        """What RTCP measured: until a sample is heard it takes half of that and the far end's buffer."""
+        self.queue.latency_s = rtt_ms / 2000 + FAR_BUFFER_S
+
     def statistics(self) -> StreamStatistics:
         """What the stream counted, zeros before there is one."""
         return self._handle.statistics() if self._handle is not None else StreamStatistics()
@@ -169,6 +191,7 @@ class AudioPath:
         if rate_hz == self.queue.sample_rate_hz:
             return
         old, self.queue = self.queue, WriteQueue(rate_hz, idle=self.queue.idle)
+        self.queue.latency_s = old.latency_s
         if self._source is None:
             self.playlist.fallback = self.queue
         old.clear()

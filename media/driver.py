@@ -126,14 +126,19 @@ class StreamHandle:
         """No more of it."""
         self._driver.do(lambda: self._stream.outbound.remove_tap(sink))
 
-    def forward_to(self, other: "StreamHandle | None", on_misfit: Callable[[], None] | None = None) -> None:
-        """Send on, undecoded, what is received as what `other` of the same driver sends; None ends it.
+    def forward_to(self, other: "StreamHandle", on_misfit: Callable[[], None] | None = None) -> Forwarder:
+        """Send on, undecoded, what is received as what `other` of the same driver sends.
 
-        Give `other` a source that has nothing to send: what it sends by itself comes first. `on_misfit` is
+        Give `other` a source that has little to send: what it sends by itself comes first. `on_misfit` is
         called on the media thread at the first packet of a codec that `other` does not send.
         """
-        forwarder = None if other is None else Forwarder(self._stream, other.stream, on_misfit)
+        forwarder = Forwarder(self._stream, other.stream, on_misfit)
         self._driver.do(lambda: self._stream.inbound.set_forwarder(forwarder))
+        return forwarder
+
+    def stop_forwarding(self) -> None:
+        """Send it on no more."""
+        self._driver.do(lambda: self._stream.inbound.set_forwarder(None))
 
     def source_failed(self, error: Exception) -> None:
         """Report that something that was played raised (media thread); `StreamFailed` follows."""

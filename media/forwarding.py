@@ -8,11 +8,16 @@ something by itself (a key, an announcement), what comes in is left out.
 
 from collections.abc import Callable
 
+import numpy as np
+
+from media.frame import AudioFrame
 from media.rtp.packet import RtpPacket
 from media.stream import Stream
 
 _LONGEST_GAP = 1000
 """Packets: what is further on has nothing to do with the packets before."""
+
+_EMPTY_PULLS = 10
 
 
 class Forwarder:
@@ -25,12 +30,19 @@ class Forwarder:
     def __init__(self, source: Stream, target: Stream, on_misfit: Callable[[], None] | None = None) -> None:
         self.misfits = 0
         self.forwarded = 0
+        self.arrived = 0
+        """Packets that fit, also those left out because the target says something by itself."""
         self._source = source
         self._target = target.outbound
         self._on_misfit = on_misfit
         self._ssrc: int | None = None
         self._last = 0  # sequence number received
         self._offset = 0  # from timestamps received to those sent
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The rate of what the target sends by itself."""
+        return self._target.sample_rate_hz
 
     def receive(self, packet: RtpPacket, now: float) -> None:
         """Send on one packet that the source accepted."""
@@ -45,6 +57,7 @@ class Forwarder:
                 if self._on_misfit is not None and self.misfits == 1:
                     self._on_misfit()
             return
+        self.arrived += 1
         delta = (packet.sequence_number - self._last + 0x8000 & 0xFFFF) - 0x8000
         if packet.ssrc != self._ssrc or abs(delta) > _LONGEST_GAP:
             self._ssrc = packet.ssrc
@@ -58,3 +71,27 @@ class Forwarder:
         if delta > 0:
             self._last = packet.sequence_number
         self.forwarded += 1
+
+
+class Filler:
+    """The source of a stream that packets are sent on to: silence while none come.
+
+    So that a peer who waits to hear us before it speaks (behind a NAT) is not waited for in turn.
+    """
+
+    def __init__(self, forwarder: Forwarder) -> None:
+        self._forwarder = forwarder
+        self._seen = 0
+        self._empty_pulls = 0
+
+    def pull(self, n: int) -> AudioFrame | None:
+        """Silence, or nothing while packets come."""
+        arrived = self._forwarder.arrived
+        if arrived != self._seen:
+            self._seen = arrived
+            self._empty_pulls = 0
+            return None
+        self._empty_pulls += 1
+        if self._empty_pulls <= _EMPTY_PULLS:
+            return None
+        return AudioFrame(np.zeros(n, np.int16), self._forwarder.sample_rate_hz)

@@ -23,6 +23,7 @@ from media.events import (
     DtmfReceived,
     FirstMedia,
     RtcpBye,
+    RtcpReport,
     SessionCreated,
     SessionError,
     SessionEvent,
@@ -276,6 +277,9 @@ class MediaManager:
             if not self.listens("session_error", session):
                 _log.error("%s failed and was taken off", event.what, exc_info=event.error)
             self.emit("session_error", SessionError(session, event.error, event.what))
+        elif isinstance(event, RtcpReport):
+            if event.rtt_ms is not None:
+                path.note_round_trip(event.rtt_ms)
         elif type(event) in _UPDATES:
             self.emit("session_updated", SessionUpdated(session, _UPDATES[type(event)]))
 

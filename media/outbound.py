@@ -221,6 +221,11 @@ class Outbound:
         sender.advance(self._units)
         self.elapsed_ms += self._block_ms
 
+    @property
+    def sample_rate_hz(self) -> int:
+        """The rate of what sources shall give."""
+        return self._rate
+
     def fits(self, codec: Codec | None) -> bool:
         """Whether payloads of `codec` (None: telephone-events) are what this stream sends."""
         ours = self._codec

@@ -66,6 +66,14 @@ class SessionAudio:
         """Drop what is written and not yet sent; tells how much was sent, dropped, and probably heard."""
         return self._path.queue.clear()
 
+    def mark(self, on_mark: Callable[[bool], None]) -> None:
+        """Call `on_mark(True)` when all that was written before is sent, `on_mark(False)` if it is dropped.
+
+        Once, on the thread that caused it: the media thread as a rule, this one if nothing waits.
+        """
+        self._check_open()
+        self._path.queue.mark(on_mark)
+
     def send_audio_raw(self, payload: bytes) -> None:
         """Send one encoded payload as one packet in the next slot, in place of a written frame.
 
@@ -95,13 +103,16 @@ class SessionAudio:
         self._path.add_sink(reader)
         return reader
 
-    def play(self, source: AudioSource, on_done: Callable[[bool], None] | None = None) -> None:
+    def play(
+        self, source: AudioSource, on_done: Callable[[bool], None] | None = None, *, first: bool = False
+    ) -> None:
         """Send `source`, before what is written, until it gives None; several play one after the other.
 
-        `on_done` is called once, on the media thread: True at its end, False when it was stopped.
+        `first` plays it at once; what was playing goes on afterwards. `on_done` is called once, on the
+        media thread: True at its end, False when it was stopped.
         """
         self._check_open()
-        self._path.playlist.play(source, on_done)
+        self._path.playlist.play(source, on_done, first=first)
 
     def stop_playing(self) -> int:
         """Drop what `play` was given; returns how many sources that were."""

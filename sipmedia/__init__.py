@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sipmedia.account import Account
+    from sipmedia.bridging import Bridge, bridge
     from sipmedia.call import Call
+    from sipmedia.conference import Conference
     from sipmedia.config import PhoneConfig
     from sipmedia.errors import (
         AddressInUse,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         ErrorOccurred,
         Held,
         IncomingCall,
+        MarkReached,
         MediaStarted,
         Progress,
         Resumed,
@@ -50,6 +53,7 @@ __all__ = [
     "Account",
     "AddressInUse",
     "Answered",
+    "Bridge",
     "Call",
     "CallCreated",
     "CallEnded",
@@ -57,6 +61,7 @@ __all__ = [
     "CallRecording",
     "CallState",
     "CallTrace",
+    "Conference",
     "Dtmf",
     "Ended",
     "ErrorOccurred",
@@ -64,6 +69,7 @@ __all__ = [
     "IncomingCall",
     "InvalidAddress",
     "InvalidCallState",
+    "MarkReached",
     "MediaStarted",
     "ModificationFailed",
     "PhoneClosed",
@@ -74,21 +80,24 @@ __all__ = [
     "Ringing",
     "SipMediaError",
     "Softphone",
+    "bridge",
     "render_svg",
     "render_text",
 ]
 
 _HOMES = {
     "account": ("Account",),
+    "bridging": ("Bridge", "bridge"),
     "call": ("Call",),
+    "conference": ("Conference",),
     "config": ("PhoneConfig",),
     "errors": (
         "AddressInUse", "CallEnded", "CallFailed", "InvalidAddress", "InvalidCallState", "ModificationFailed",
         "PhoneClosed", "SipMediaError",
     ),
     "events": (
-        "Answered", "CallCreated", "Dtmf", "Ended", "ErrorOccurred", "Held", "IncomingCall", "MediaStarted",
-        "Progress", "Resumed", "Ringing",
+        "Answered", "CallCreated", "Dtmf", "Ended", "ErrorOccurred", "Held", "IncomingCall", "MarkReached",
+        "MediaStarted", "Progress", "Resumed", "Ringing",
     ),
     "parties": ("CallState",),
     "playback": ("CallRecording", "Playback"),

@@ -30,6 +30,7 @@ from sipmedia.events import (
     Resumed,
     Ringing,
 )
+from sipmedia.keypad import Keypad
 from sipmedia.milestones import Milestones
 from sipmedia.modification import Modifications
 from sipmedia.offer_answer import OfferAnswer, refusal, warning_text
@@ -57,7 +58,9 @@ class Call(Parties, CallSound):
         tasks: Tasks,
         on_over: Callable[[Call], None],
     ) -> None:
-        super().__init__(media, Milestones(self, trace), tasks, self._announce_end)
+        milestones = Milestones(self, trace)
+        keypad = Keypad(self, milestones, config.inband_dtmf)
+        super().__init__(media, milestones, tasks, self._announce_end, keypad)
         self.trace = trace
         self.usage = usage
         self.incoming = incoming
@@ -196,6 +199,13 @@ class Call(Parties, CallSound):
         """Ask for other codecs, best first; raises as :meth:`hold` does, and :class:`media.UnknownCodec`."""
         await self._modifications.ask(await self._confirmed_usage("change its codecs"), codecs=names)
 
+    async def info(self, content_type: str, body: bytes) -> None:
+        """Send an INFO request (RFC 6086 s2: of the kind without a package).
+
+        :raises InvalidCallState: before the call is answered. :raises CallEnded: when it is over.
+        """
+        (await self._confirmed_usage("send INFO")).info(content_type, body)
+
     # --- for the phone ---
 
     def give_up_after(self, seconds: float | None) -> None:
@@ -253,6 +263,8 @@ class Call(Parties, CallSound):
                 pass  # CallEnded comes next, and says why
             case sip.ModifyFailed():
                 self._modifications.done(ModificationFailed(event.status, event.reason))
+            case sip.InfoReceived():
+                self._keypad.take_info(event.content_type, event.body)
             case sip.CallFailed():
                 self._on_failed(event)
             case sip.CallCancelled():

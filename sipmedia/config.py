@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from sipmedia.errors import InvalidAddress
 
@@ -56,6 +57,8 @@ class PhoneConfig:
     """An outgoing call that rings for so long is given up with CANCEL (``None``: never)."""
     automatic_ringing: bool = True
     """Send 180 unless the handler answers or refuses at once; without it ``call.ring()`` does."""
+    inband_dtmf: Literal["auto", "always", "never"] = "auto"
+    """Whether keys are listened for in the sound: "auto", in calls without telephone-event."""
     advertised_host: str | None = None
     """What Contact and SDP say in place of the bound address; ``None``: our address towards that peer."""
     codecs: tuple[str, ...] | None = None

@@ -8,7 +8,7 @@ call.on("ringing", handler)             Ringing        call.on("held", handler) 
 call.on("progress", handler)            Progress       call.on("resumed", handler)   Resumed
 call.on("answered", handler)            Answered       call.on("ended", handler)     Ended
 call.on("media", handler)               MediaStarted   call.on("dtmf", handler)      Dtmf
-call.on("error", handler)               ErrorOccurred
+call.on("error", handler)               ErrorOccurred   call.on("mark", handler)      MarkReached
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 PhoneEventName = Literal["incoming_call", "call_created", "error"]
 CallEventName = Literal[
-    "ringing", "progress", "answered", "media", "dtmf", "held", "resumed", "ended", "error"
+    "ringing", "progress", "answered", "media", "dtmf", "mark", "held", "resumed", "ended", "error"
 ]
 Party = Literal["local", "remote"]
+DtmfMethod = Literal["rfc4733", "info", "inband"]
 EndedBy = Literal["local", "remote", "timeout", "transport", "closed"]
 
 
@@ -84,11 +85,24 @@ class MediaStarted:
 
 @dataclass(frozen=True, slots=True)
 class Dtmf:
-    """The far end pressed a key; emitted once a key, whatever was lost or repeated on the way."""
+    """The far end pressed a key; emitted once a key, whatever was lost or repeated on the way.
+
+    ``method`` is the way it came first: as telephone-event, in a SIP INFO, or in the sound.
+    """
 
     call: Call
     digit: str
     duration_ms: int
+    method: DtmfMethod = "rfc4733"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReached:
+    """What was written before ``call.mark(name)`` is sent; ``sent`` is False if some of it never will be."""
+
+    call: Call
+    name: str
+    sent: bool
 
 
 @dataclass(frozen=True, slots=True)

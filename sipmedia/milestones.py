@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from media import DtmfDigitReceived, MediaSession, SdpNegotiated, SessionClosed, SessionState, SessionUpdated
+from media import MediaSession, SdpNegotiated, SessionClosed, SessionState, SessionUpdated
 from media.events import SessionError
 from media.frame import AudioFrame
 from sipmedia.config import format_address
-from sipmedia.events import Dtmf, MediaStarted
+from sipmedia.events import Dtmf, DtmfMethod, MediaStarted
 
 if TYPE_CHECKING:
     from sipmedia.call import Call
@@ -33,11 +33,16 @@ class Milestones:
         session.on("session_error", self._on_error)
         session.on("sdp_negotiated", self._on_negotiated)
         session.on("session_updated", self._on_updated)
-        session.on("dtmf_received", self._on_dtmf)
 
     def pressed(self, digits: str, duration_ms: int) -> None:
         """We press keys."""
         self._tell("sent", f"key{'s' * (len(digits) > 1)} {digits} pressed", f"{duration_ms} ms each")
+
+    def key(self, digit: str, duration_ms: int, method: DtmfMethod) -> None:
+        """The far end pressed a key."""
+        how = {"rfc4733": "", "info": ", by INFO", "inband": ", in the sound"}[method]
+        self._tell("received", f"key {digit} pressed", f"{duration_ms} ms{how}")
+        self._call.emit("dtmf", Dtmf(self._call, digit, duration_ms, method))
 
     def closing(self) -> None:
         """The session is about to be closed."""
@@ -70,10 +75,6 @@ class Milestones:
         origin = f" from {format_address(*source)}" if source is not None else ""
         self._tell("received", "first sound heard", f"{codec or 'sound'}{origin}")
         self._call.emit("media", MediaStarted(self._call, codec, source))
-
-    def _on_dtmf(self, event: DtmfDigitReceived) -> None:
-        self._tell("received", f"key {event.digit} pressed", f"{event.duration_ms} ms")
-        self._call.emit("dtmf", Dtmf(self._call, event.digit, event.duration_ms))
 
     def first_sent(self, session: MediaSession, tap: _FirstFrame) -> None:
         """The first frame has left."""

@@ -47,7 +47,7 @@ class Playback:
             return
         self._source = _Stoppable(source, session)
         session.play(
-            self._source, lambda completed: _to_loop(self._loop, lambda: self.finish(completed=completed))
+            self._source, lambda completed: to_loop(self._loop, lambda: self.finish(completed=completed))
         )
 
     def finish(self, *, completed: bool) -> None:
@@ -126,14 +126,15 @@ class CallRecording:
         self._stopping = True
         self._session.remove_tap(self._recorder.sent)
         self._session.remove_sink(self._recorder.received)
-        self._recorder.close(lambda result: _to_loop(self._loop, lambda: self._finish(result)))
+        self._recorder.close(lambda result: to_loop(self._loop, lambda: self._finish(result)))
 
     def _finish(self, result: Recording) -> None:
         self._finished.set_result(result)
         self._on_finished(self)
 
 
-def _to_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
+def to_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
+    """Run it on the loop, from any thread; nothing happens when the loop is closed."""
     try:
         loop.call_soon_threadsafe(function)
     except RuntimeError:  # the loop is closed: nobody waits any more

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from media import (
     Cleared,
     MediaError,
+    MediaManager,
     MediaSession,
     SessionClosed,
     SessionStatistics,
@@ -24,15 +24,14 @@ from media.files.work import name_of
 from media.session_audio import Audio
 from sipmedia.emitter import Emitter, Tasks
 from sipmedia.errors import CallEnded, InvalidCallState
+from sipmedia.events import MarkReached
+from sipmedia.keypad import Keypad, SendMethod
 from sipmedia.milestones import Milestones
 from sipmedia.offer_answer import OfferAnswer
-from sipmedia.playback import CallRecording, Playback
+from sipmedia.playback import CallRecording, Playback, to_loop
 
 Playable = File | NDArray[np.int16] | AudioSource
 """A file of any format libsndfile reads, int16 samples at the call's rate, or an audio source."""
-
-DTMF_PAUSE_MS = 60
-"""Silence after each key, as the media sends it."""
 
 
 class CallSound(Emitter):
@@ -48,14 +47,17 @@ class CallSound(Emitter):
         milestones: Milestones,
         tasks: Tasks,
         on_silent: Callable[[], None],
+        keypad: Keypad,
     ) -> None:
         super().__init__(tasks)
         self._media = media
         self._milestones = milestones
         self._on_silent = on_silent
+        self._keypad = keypad
         self._recordings: list[CallRecording] = []
         self._session_open = False
         self._closing = False
+        self._loop = asyncio.get_running_loop()
         media.on_session = self._watch
         if media.session is not None:
             self._watch(media.session)
@@ -80,6 +82,11 @@ class CallSound(Emitter):
     def statistics(self) -> SessionStatistics | None:
         """Packets, loss, jitter ... so far, the last ones of a call that is over; ``None`` without media."""
         return self._media.session.statistics() if self._media.session is not None else None
+
+    @property
+    def media_manager(self) -> MediaManager:
+        """The manager of its session."""
+        return self._media.manager
 
     # --- saying ---
 
@@ -114,20 +121,25 @@ class CallSound(Emitter):
         """Drop what was written and not sent yet; says how much was sent, dropped and probably heard."""
         return self._open_session().clear()
 
+    def mark(self, name: str) -> None:
+        """Emit ``mark`` (:class:`MarkReached`) when all that was written until now is sent or dropped."""
+        self._open_session().mark(lambda sent: to_loop(self._loop, lambda: self._reached(name, sent)))
+
     async def drain(self) -> None:
         """Wait until all that was written is sent."""
         await self._open_session().drain()
 
-    async def send_dtmf(self, digits: str, duration_ms: int = 100) -> None:
-        """Press keys (0-9 * # A-D) and wait until they are sent.
+    async def send_dtmf(self, digits: str, duration_ms: int = 100, *, method: SendMethod = "auto") -> None:
+        """Press keys (0-9 * # A-D, ! for flash) and wait until they are sent.
 
-        :raises media.BadDigits: for other keys. :raises media.InvalidState: when the far end takes none.
+        ``method``: ``"rfc4733"`` telephone-events, ``"info"`` SIP INFO with application/dtmf-relay
+        (``"info-plain"``: application/dtmf), ``"inband"`` their sound; ``"auto"`` the first of them that
+        the far end takes.
+
+        :raises media.BadDigits: for other keys. :raises media.InvalidState: when the far end does not take
+            telephone-events, and they were asked for.
         """
-        session = self._agreed_session("press keys")
-        session.send_dtmf(digits, duration_ms)
-        self._milestones.pressed(digits, duration_ms)
-        slots = math.ceil(duration_ms / 20) * 20 + DTMF_PAUSE_MS
-        await asyncio.sleep(len(digits) * slots / 1000 + 0.02)
+        await self._keypad.press(self._agreed_session("press keys"), digits, duration_ms, method)
 
     def echo(self) -> None:
         """From now on say what is heard."""
@@ -178,9 +190,13 @@ class CallSound(Emitter):
 
     def _watch(self, session: MediaSession) -> None:
         self._milestones.watch(session)
+        self._keypad.watch(session)
         if session is self._media.session:
             self._session_open = True
             session.on("session_closed", self._session_closed)
+
+    def _reached(self, name: str, sent: bool) -> None:
+        self.emit("mark", MarkReached(self._keypad.call, name, sent))
 
     def _session_closed(self, event: SessionClosed) -> None:
         self._session_open = False

@@ -183,6 +183,7 @@ class Caller:
             self._refuse(tag, dialog, 'SIP;cause=488;text="No session description in the 2xx"')
             self._fail(488, "No session description in the 2xx", "rejected", response)
             return
+        usage.peer_allows = response.allowed_methods
         usage.establish(dialog)
         if not self._offered:
             usage.state = UsageState.ANSWERED

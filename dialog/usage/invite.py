@@ -45,6 +45,7 @@ class InviteUsage:
         "call_id",
         "core",
         "dialog",
+        "peer_allows",
         "request",
         "role",
         "state",
@@ -56,6 +57,8 @@ class InviteUsage:
         self.request = request
         self.call_id = request.call_id
         self.state = UsageState.CALLING
+        self.peer_allows: frozenset[str] = frozenset() if role is Role.UAC else request.allowed_methods
+        """Methods that the peer's Allow names: in its INVITE, or in the 2xx to ours; empty before that."""
         self.dialog: Dialog | None = None
         """The dialog of the call: the callee's from the start, the caller's from the 2xx on."""
         self._caller: Caller | None = None

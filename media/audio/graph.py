@@ -153,9 +153,15 @@ class Playlist:
         """Whether a source is being played or waits for its turn."""
         return bool(self._items)
 
-    def play(self, source: AudioSource, on_done: Done | None = None) -> None:
-        """Play `source` after those already listed; when it ends `on_done` runs on the media thread."""
-        self._items.append(_Item(source, on_done))
+    def play(self, source: AudioSource, on_done: Done | None = None, *, first: bool = False) -> None:
+        """Play `source` after those already listed; when it ends `on_done` runs on the media thread.
+
+        `first`: at once, before those listed, which go on afterwards where they were.
+        """
+        if first:
+            self._items.appendleft(_Item(source, on_done))
+        else:
+            self._items.append(_Item(source, on_done))
 
     def stop(self) -> int:
         """Drop all listed sources, also the one playing; returns how many. Callbacks get False."""

@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -54,6 +55,10 @@ class WriteQueue:
         self._position = 0  # samples of stream time, sent or idle
         self._last_sent_position = 0
         self._drained: list[Callable[[], None]] = []
+        self._total_sent = 0  # since the start
+        self._marks: deque[tuple[int, Callable[[bool], None]]] = (
+            deque()
+        )  # by the total sent then
         self._closed = False
         self._silence = np.zeros(0, np.int16)
 
@@ -90,7 +95,7 @@ class WriteQueue:
         position = self._position
         self._position = position + n
         samples: Samples | None = None
-        waiting: list[Callable[[], None]] = []
+        waiting: list[Callable[[], object]] = []
         if self._pending:
             with self._lock:
                 available = min(n, self._pending)
@@ -98,9 +103,12 @@ class WriteQueue:
                     samples = self._take(available)
                     self._pending -= available
                     self._sent += available
+                    self._total_sent += available
                     self._last_sent_position = position + n
+                    while self._marks and self._marks[0][0] <= self._total_sent:
+                        waiting.append(partial(self._marks.popleft()[1], True))
                     if not self._pending and self._drained:
-                        waiting = self._take_waiting()
+                        waiting += self._take_waiting()
         if samples is None:
             if self.idle == "none":
                 return None
@@ -120,9 +128,24 @@ class WriteQueue:
             self._blocks.clear()
             self._offset = self._pending = self._sent = 0
             waiting = self._take_waiting()
+            marks, self._marks = self._marks, deque()
+        for _, on_mark in marks:
+            on_mark(False)
         for callback in waiting:
             callback()
         return Cleared(sent, dropped, max(0, sent - under_way))
+
+    def mark(self, on_mark: Callable[[bool], None]) -> None:
+        """Call `on_mark(True)` once, when all that was written before is sent; False if it is dropped.
+
+        It runs on the thread that caused it: the media thread as a rule, this one, at once, when nothing
+        waits to be sent. It must not block. Marks at the same place keep their order.
+        """
+        with self._lock:
+            if self._pending:
+                self._marks.append((self._total_sent + self._pending, on_mark))
+                return
+        on_mark(True)
 
     def add_drained_callback(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, when the last sample was sent, dropped, or the queue closed.

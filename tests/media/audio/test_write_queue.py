@@ -189,3 +189,45 @@ def test_exact_between_threads() -> None:
     cleared.append(queue.clear())
     assert sum(c.sent for c in cleared) == sent
     assert sum(c.sent + c.dropped for c in cleared) == total
+
+
+def test_a_mark_is_told_when_the_sample_before_it_is_sent() -> None:
+    queue = WriteQueue(8000)
+    told: list[tuple[str, bool]] = []
+
+    def mark(name: str) -> None:
+        queue.mark(lambda sent: told.append((name, sent)))
+
+    mark("at once")
+    assert told == [("at once", True)]
+    queue.write(np.ones(160, np.int16))
+    mark("first")
+    mark("same place")
+    queue.write(np.ones(161, np.int16))
+    mark("second")
+    queue.pull(160)
+    assert told[1:] == [("first", True), ("same place", True)]
+    queue.pull(160)
+    assert len(told) == 3
+    queue.pull(160)
+    assert told[3:] == [("second", True)]
+
+
+def test_clear_drops_marks_and_says_which_samples_went() -> None:
+    queue = WriteQueue(8000)
+    told: list[tuple[str, bool]] = []
+
+    def mark(name: str) -> None:
+        queue.write(np.ones(100, np.int16))
+        queue.mark(lambda sent: told.append((name, sent)))
+
+    for name in ("a", "b", "c"):
+        mark(name)
+    queue.pull(160)
+    cleared = queue.clear()
+    assert (cleared.sent, cleared.dropped) == (160, 140)
+    assert told == [("a", True), ("b", False), ("c", False)]
+    queue.write(np.ones(10, np.int16))
+    queue.mark(lambda sent: told.append(("d", sent)))
+    queue.pull(160)
+    assert told[3:] == [("d", True)]
