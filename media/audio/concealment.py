@@ -87,26 +87,28 @@ class Concealer:
     def between(self, n: int, after: Samples) -> Samples:
         """`n` samples in place of lost ones, when those that follow them are known already.
 
-        `after` goes through `good` next. Where some of this gap was made up before, it is as with `conceal`.
+        `after` goes through `good` next. Some of this gap may have been made up before.
         """
         least = self._shortest * 2
-        if not self._recent or self._lost or len(after) < least:
+        if not self._recent or len(after) < least:
             return self.conceal(n)
         self.concealed += n
-        self._begin()
+        position = self._lost
+        if not position:
+            self._begin()
         follows = after[: self._window].astype(np.float64)
         half = self._pitch // 2
         compared = min(len(follows), self._window)
-        forward = self._run(n + half + compared, 0)
+        forward = self._run(n + half + compared, position)
         forward = self._in_step(forward, follows, n, min(half, n // 3))
         backward = self._backwards(follows, n)
         rise = np.arange(1, n + 1) / (n + 1)
         whole = int(_WHOLE_MS / _STEP_MS * self._step)
-        if n > whole:
-            steps = np.maximum(0.0, np.arange(n) - whole) / self._step
-            gain = np.clip(1.0 - _FADE_PER_STEP * steps, 0.0, 1.0)
-            forward *= gain
-            backward *= gain[::-1]
+        if position + n > whole:
+            since = np.arange(position, position + n) - (self._step if position else whole)
+            forward *= np.clip(1.0 - _FADE_PER_STEP * np.maximum(0.0, since) / self._step, 0.0, 1.0)
+            until = np.arange(n, 0, -1) - whole
+            backward *= np.clip(1.0 - _FADE_PER_STEP * np.maximum(0.0, until) / self._step, 0.0, 1.0)
         power = float(forward @ forward) * float(backward @ backward)
         alike = max(0.0, float(forward @ backward) / max(1.0, power**0.5))
         # What is not alike would lose power where the two are mixed.
@@ -114,6 +116,7 @@ class Concealer:
         mixed /= np.sqrt(rise * rise + (1.0 - rise) ** 2 + 2.0 * alike * rise * (1.0 - rise))
         samples: Samples = np.rint(np.clip(mixed, -32768, 32767)).astype(np.int16)
         self._recent.append(samples)
+        self._lost = 0
         return samples
 
     def _in_step(

@@ -44,6 +44,8 @@ _MARGIN_MS = 8.0
 """What the target has beyond what the lags ask for."""
 _LEAST_MARGIN_MS = 3.0
 """With less than this before packets would come too late, the delay is made longer."""
+_UNHURRIED_S = 0.04
+"""How often to look for a pause, while packets are just in time or nearly so."""
 _SURPLUS_MS = 3.0
 """With more than this beyond the target and a block, it is made shorter."""
 
@@ -271,10 +273,12 @@ class JitterBuffer:
         spare_ms = delay_ms - (self._extra_ms or odd_ms)
         if odd_ms and not self._extra_ms and spare_ms >= self.target_ms:
             return -odd_ms  # left over from stretching: it is delay that protects from nothing
-        needed_ms = min(max(arrivals.needed_ms, self.floor_ms), self._max_delay_ms - frame_ms)
-        if spare_ms < needed_ms + _LEAST_MARGIN_MS:
-            self.check_at = now
-            return max(1.0, self.target_ms - spare_ms)
+        most_ms = self._max_delay_ms - frame_ms - _LEAST_MARGIN_MS
+        if spare_ms < min(max(arrivals.needed_ms, self.floor_ms), most_ms) + _LEAST_MARGIN_MS:
+            urgent = spare_ms < min(arrivals.needed_ms, most_ms) - _LEAST_MARGIN_MS
+            self.check_at = now if urgent else now + _UNHURRIED_S
+            # Only a whole frame more makes the next packet be got a tick later.
+            return max(frame_ms - odd_ms, self.target_ms - spare_ms)
         return 0.0
 
     def stretched(self, added_ms: float, pause_s: float, now: float) -> None:
