@@ -1,13 +1,36 @@
 """sipmedia/modification.py: hold, resume and codecs, asked by either side, and refused."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
+from dialog.message import Request
 from media import MediaDirection, UnknownCodec
-from sipmedia import Call, CallEnded, ModificationFailed
+from sipmedia import Call, CallEnded, CallState, ModificationFailed
 from tests.sipmedia.kit import ScriptedPeer, connected, first, pair, run
 from tests.sipmedia.kit.scripted import sdp
+
+
+async def hung_up(peer: ScriptedPeer, call: Call) -> None:
+    """We end the call, and the peer confirms it."""
+    hangup = asyncio.ensure_future(call.hangup())
+    peer.respond(await peer.expect("BYE"), 200)
+    await hangup
+
+
+@asynccontextmanager
+async def called(peer: ScriptedPeer) -> AsyncIterator[tuple[Call, Request]]:
+    """A call to the peer that it has answered, and its INVITE; hung up at the end, if it is still up."""
+    async with pair() as phones:
+        call = phones.alice.dial(f"sip:peer@127.0.0.1:{peer.port}")
+        invite = await peer.expect("INVITE")
+        peer.respond(invite, 200, sdp=sdp())
+        await call.answered()
+        yield call, invite
+        if call.state is CallState.ANSWERED:
+            await hung_up(peer, call)
 
 
 def direction(call: Call) -> MediaDirection:
@@ -90,18 +113,12 @@ def test_changes_wait_for_each_other() -> None:
 
 def test_a_change_under_way_when_the_call_ends() -> None:
     async def test() -> None:
-        async with ScriptedPeer() as peer, pair() as phones:
-            call = phones.alice.dial(f"sip:peer@127.0.0.1:{peer.port}")
-            invite = await peer.expect("INVITE")
-            peer.respond(invite, 200, sdp=sdp())
-            await call.answered()
+        async with ScriptedPeer() as peer, called(peer) as (call, invite):
             holding = asyncio.ensure_future(call.hold())
             again = await peer.expect("INVITE")
             assert again.cseq.number == invite.cseq.number + 1
             assert b"a=sendonly" in again.body
-            hangup = asyncio.ensure_future(call.hangup())
-            peer.respond(await peer.expect("BYE"), 200)
-            await hangup
+            await hung_up(peer, call)
             with pytest.raises(CallEnded):
                 await holding
 
@@ -127,11 +144,7 @@ def test_a_change_that_finds_the_far_end_gone_says_that_the_call_is_over() -> No
 @pytest.mark.parametrize("formats", ["0", "18"], ids=["usable", "unusable"])
 def test_a_far_end_that_wants_an_offer_gets_one(formats: str) -> None:
     async def test() -> None:
-        async with ScriptedPeer() as peer, pair() as phones:
-            call = phones.alice.dial(f"sip:peer@127.0.0.1:{peer.port}")
-            invite = await peer.expect("INVITE")
-            peer.respond(invite, 200, sdp=sdp())
-            await call.answered()
+        async with ScriptedPeer() as peer, called(peer) as (call, invite):
             held = first(call, "held")
             peer.request_like(invite, "INVITE", 1)
             offer = await peer.expect_status(200)
@@ -144,9 +157,6 @@ def test_a_far_end_that_wants_an_offer_gets_one(formats: str) -> None:
             else:
                 assert not held.done()
             assert call.codec == "PCMU"
-            hangup = asyncio.ensure_future(call.hangup())
-            peer.respond(await peer.expect("BYE"), 200)
-            await hangup
 
     run(test())
 
@@ -179,9 +189,7 @@ def test_after_glare_theirs_is_answered_and_ours_made_anew(they_offer: bool) -> 
             await holding
             assert (call.held, call.held_by_remote) == (True, True)
             assert direction(call) == MediaDirection.INACTIVE
-            hangup = asyncio.ensure_future(call.hangup())
-            peer.respond(await peer.expect("BYE"), 200)
-            await hangup
+            await hung_up(peer, call)
 
     run(test())
 
@@ -190,20 +198,13 @@ def test_a_change_while_the_far_end_owes_an_answer() -> None:
     """Found by the model: between our offer in a 200 and its ACK a hold failed with media's own error."""
 
     async def test() -> None:
-        async with ScriptedPeer() as peer, pair() as phones:
-            call = phones.alice.dial(f"sip:peer@127.0.0.1:{peer.port}")
-            invite = await peer.expect("INVITE")
-            peer.respond(invite, 200, sdp=sdp())
-            await call.answered()
+        async with ScriptedPeer() as peer, called(peer) as (call, invite):
             peer.request_like(invite, "INVITE", 1)
             await peer.expect_status(200)
             with pytest.raises(ModificationFailed, match="491"):
                 await call.hold()
             assert not call.held
             peer.request_like(invite, "ACK", 1, sdp())
-            hangup = asyncio.ensure_future(call.hangup())
-            peer.respond(await peer.expect("BYE"), 200)
-            await hangup
 
     run(test())
 
