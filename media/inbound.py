@@ -51,6 +51,7 @@ class Inbound:
         "_event_open",
         "_event_type",
         "_events",
+        "_heard_type",
         "_listener",
         "_receives",
         "_sinks",
@@ -95,13 +96,16 @@ class Inbound:
         self._event_clock = 8000
         self._events = TelephoneEventReceiver(self._event_clock)
         self._event_open = False
+        self._heard_type = -1
         self.playout = Playout({}, 20, buffer)
 
     def configure(self, plan: StreamPlan | None, block_ms: int) -> None:
         """Go by this plan; nothing is received without one."""
         codecs = {} if plan is None else plan.receive_codecs
         self._clocks = {number: codec.clock_rate_hz for number, codec in codecs.items()}
-        clock = next(iter(self._clocks.values()), 8000)
+        sent = None if plan is None else plan.send_codec
+        clock = next(iter(self._clocks.values()), 8000) if sent is None else sent.clock_rate_hz
+        self._heard_type = -1
         self._event_type = None if plan is None else plan.telephone_event_receive
         if self._event_type is not None:
             self._clocks.setdefault(self._event_type, clock)
@@ -109,8 +113,6 @@ class Inbound:
         if event_clock != self._event_clock:  # otherwise a digit under way goes on across the swap
             self._event_clock = event_clock
             self._events = TelephoneEventReceiver(event_clock)
-        if self.receiver is not None:
-            self.receiver.clock_rate_hz = clock
         self._receives = plan is not None and plan.direction.receives
         self._block_ms = block_ms
         noise_type = None if plan is None else plan.comfort_noise_receive
@@ -155,6 +157,9 @@ class Inbound:
         assert receiver is not None
         timestamp = packet.timestamp
         is_event = payload_type == self._event_type
+        if payload_type != self._heard_type and not is_event:
+            self._heard_type = payload_type
+            receiver.follow_clock(self._clocks[payload_type])
         if receiver.receive(packet.sequence_number, timestamp, arrival, not is_event) < 0:
             return
         payload = packet.payload

@@ -42,6 +42,13 @@ class Receiver:
         self._expected_prior = 0
         self._received_prior = 0
 
+    def follow_clock(self, clock_rate_hz: int) -> None:
+        """From now on timestamps are of this clock; the jitter stays what it is in seconds."""
+        if clock_rate_hz != self.clock_rate_hz:
+            self._jitter *= clock_rate_hz / self.clock_rate_hz
+            self.clock_rate_hz = clock_rate_hz
+            self._last_arrival = -1.0
+
     def receive(self, sequence_number: int, timestamp: int, arrival: float, timed: bool = True) -> int:
         """Count a packet; its extended sequence number, or -1 for a duplicate or a stray.
 

@@ -82,3 +82,18 @@ def test_runs_of_loss_are_counted() -> None:
     receiver = Receiver(1, 8000)
     receive(receiver, 10, 11, 13, 14, 18, 19)
     assert (receiver.bursts, receiver.lost) == (2, 4)
+
+
+def test_another_clock_keeps_the_jitter_in_seconds() -> None:
+    receiver = Receiver(1, 8000)
+    for n in range(200):
+        receiver.receive(n, n * 160, n * 0.02 + 0.004 * (n % 2))
+    before = receiver.jitter_ms
+    assert before > 2
+    receiver.follow_clock(48000)
+    assert receiver.jitter_ms == pytest.approx(before)
+    receiver.receive(200, 5, 4.0)
+    assert receiver.jitter_ms == pytest.approx(before)
+    for n in range(201, 500):
+        receiver.receive(n, 5 + (n - 200) * 960, n * 0.02)
+    assert receiver.jitter_ms < 0.1

@@ -16,6 +16,7 @@ from media.codec import libopus, registry
 from media.codec.base import Codec
 from media.codec.opus import OpusEncoder, OpusSettings, opus
 from media.errors import CodecUnavailable
+from media.events import DtmfDigitReceived
 from media.frame import AudioFrame, Samples
 from media.statistics import MediaStats
 from sipmedia.simulation import Network, Simulation
@@ -53,6 +54,7 @@ class Result:
     sent: MediaStats
     received: MediaStats
     digits: list[str]
+    durations_ms: list[int]
 
 
 def one_way(
@@ -76,9 +78,9 @@ def one_way(
         a, offer = managers[0].create_offer()
         b: MediaSession = managers[1].create_session_from_sdp(change(offer))
         a.set_remote_answer(b.create_answer())
-        heard, keys = Listener(), []
+        heard, keys = Listener(), list[DtmfDigitReceived]()
         b.add_sink(heard)
-        b.on("dtmf_received", lambda event: keys.append(event.digit))
+        b.on("dtmf_received", keys.append)
         a.set_source(SampleSource(sound, a.rate))
         b.set_source(SampleSource(sound, b.rate))  # RTCP has somebody to report on, both ways
         if digits:
@@ -88,7 +90,9 @@ def one_way(
         stats = [session.statistics().media["audio"] for session in (a, b)]
         for manager in managers:
             manager.stop()
-        return Result(heard, stats[0], stats[1], keys)
+        return Result(
+            heard, stats[0], stats[1], [key.digit for key in keys], [key.duration_ms for key in keys]
+        )
 
     network = Network(seed=5)
     network.link(network.host(A), network.host(B), **{"delay": 0.02, **link})
@@ -170,12 +174,23 @@ def only_8000(offer: str) -> str:
     return "\r\n".join(line.replace(" 101", "") if line.startswith("m=") else line for line in lines) + "\r\n"
 
 
-@pytest.mark.parametrize("change", [str, only_8000])
-def test_keys_beside_opus(change: Callable[[str], str], wideband: Callable[..., Codec]) -> None:
+def without_pcmu(offer: str) -> str:
+    """The offer after somebody on its way struck the first codec out."""
+    return offer.replace("RTP/AVP 0 ", "RTP/AVP ")
+
+
+@pytest.mark.parametrize(
+    ("codecs", "change"), [(("opus",), str), (("opus",), only_8000), (("PCMU", "opus"), without_pcmu)]
+)
+def test_keys_beside_opus(
+    codecs: tuple[str, ...], change: Callable[[str], str], wideband: Callable[..., Codec]
+) -> None:
     wideband()
     sound = speech(16000, 4.0, random.Random(5))
-    result = one_way(sound, digits="19*D", change=change)
+    result = one_way(sound, codecs=codecs, digits="19*D", change=change)
     assert result.digits == list("19*D")
+    assert all(90 <= duration <= 120 for duration in result.durations_ms)
+    assert result.received.jitter < 1
 
 
 def noise(level: float, seconds: float, rate: int) -> Samples:
