@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from media.audio.graph import AudioSource
+from media import BadAudio
+from media.audio.graph import AudioSource, SeekableSource
+from media.audio.rate_match import RateMatch
 from media.files import FileRecorder, Recording
 from media.frame import AudioFrame
 
@@ -17,13 +19,18 @@ if TYPE_CHECKING:
 
 
 class Playback:
-    """Something being played into a call: await it to wait for its end, :meth:`stop` to end it early."""
+    """Something being played into a call: await it to wait for its end, :meth:`stop` to end it early.
+
+    While it is paused there is silence, and what is to be played next waits.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[bool] = self._loop.create_future()
-        self._source: _Stoppable | None = None
+        self._source: _Controlled | None = None
+        self._paused = False
+        self._start_s: float | None = None
 
     def __await__(self) -> Generator[object, None, bool]:
         """True when all of it was sent, False when it was stopped or the call ended."""
@@ -35,6 +42,42 @@ class Playback:
         """Whether it is over."""
         return self._done.done()
 
+    @property
+    def position(self) -> float:
+        """Where in the sound it is, in seconds; 0.0 before it begins and for sources that do not say."""
+        source = self._source.source if self._source is not None else None
+        return source.position_s if isinstance(source, SeekableSource) else self._start_s or 0.0
+
+    @property
+    def paused(self) -> bool:
+        """Whether it waits for :meth:`resume`."""
+        return self._paused
+
+    def pause(self) -> None:
+        """Be silent until :meth:`resume`."""
+        self._paused = True
+        if self._source is not None:
+            self._source.paused = True
+
+    def resume(self) -> None:
+        """Go on where it was; harmless when it is not paused."""
+        self._paused = False
+        if self._source is not None:
+            self._source.paused = False
+
+    def seek(self, seconds: float) -> None:
+        """Go on from there, counted from the beginning.
+
+        :raises media.BadAudio: for a negative position, a file that cannot seek, or a source without
+            positions (one that is no :class:`media.audio.graph.SeekableSource`).
+        """
+        if self._source is None:
+            self._start_s = seconds
+        elif isinstance(self._source.source, SeekableSource):
+            self._source.source.seek(seconds)
+        else:
+            raise BadAudio(f"{self.name} cannot be played from another place on")
+
     def stop(self) -> None:
         """Play no more of it; what was written or is to be played next goes on. Harmless when it is over."""
         if self._source is not None:
@@ -45,7 +88,9 @@ class Playback:
         """Hand the source to the session; done by the call."""
         if self.done:
             return
-        self._source = _Stoppable(source, session)
+        self._source = _Controlled(source, session, paused=self._paused)
+        if self._start_s is not None:
+            self.seek(self._start_s)
         session.play(
             self._source, lambda completed: to_loop(self._loop, lambda: self.finish(completed=completed))
         )
@@ -61,36 +106,24 @@ class Playback:
             self._done.set_exception(error)
 
 
-class _Stoppable:
-    """A source that ends as soon as somebody wants it to, and goes on when the codec's rate changes.
+class _Controlled:
+    """A source that ends or pauses as soon as somebody wants it to, at the rate that the call has now."""
 
-    What began at 8 kHz and goes on in a G.722 call (or the other way) is interpolated in straight lines:
-    heard in full, if not in full quality. What is played afterwards is read at the new rate.
-    """
-
-    def __init__(self, source: AudioSource, session: MediaSession) -> None:
+    def __init__(self, source: AudioSource, session: MediaSession, *, paused: bool) -> None:
         self.stopped = False
-        self._source = source
+        self.paused = paused
+        self.source = source
+        self._matched = RateMatch(source)
         self._session = session
-        self._rate = session.rate
-        self._last = np.zeros(1, np.int16)
 
     def pull(self, n: int) -> AudioFrame | None:
         """The next samples, or None."""
         if self.stopped:
             return None
-        wanted = self._session.rate
-        if wanted == self._rate:
-            return self._source.pull(n)
-        count = max(1, n * self._rate // wanted)
-        frame = self._source.pull(count)
-        if frame is None:
-            return None
-        known = np.concatenate((self._last, frame.samples))  # beginning where the last ended
-        self._last = known[-1:]
-        places = np.arange(1, n + 1) * (count / n)
-        samples = np.interp(places, np.arange(count + 1), known).astype(np.int16)
-        return AudioFrame(samples, wanted, frame.timestamp * wanted // self._rate)
+        rate = self._session.rate
+        if self.paused:
+            return AudioFrame(np.zeros(n, np.int16), rate)
+        return self._matched.pull(n, rate)
 
 
 class CallRecording:

@@ -90,11 +90,12 @@ class CallSound(Emitter):
 
     # --- saying ---
 
-    def play(self, sound: Playable, *, repeat: int | None = 1) -> Playback:
+    def play(self, sound: Playable, *, repeat: int | None = 1, sample_rate_hz: int | None = None) -> Playback:
         """Play a file, samples or a source after what is being played; ``await`` it to wait for its end.
 
-        ``repeat``: rounds of a file, ``None`` for ever. A file that cannot be read raises
-        :class:`media.BadAudio` where the playback is awaited.
+        ``repeat``: rounds of a file or of samples, ``None`` for ever. ``sample_rate_hz``: of samples, if it
+        is not the call's; files and sources say it themselves. Any rate is converted. A file that cannot
+        be read raises :class:`media.BadAudio` where the playback is awaited.
         """
         session = self._agreed_session("play")
         if isinstance(sound, AudioSource):
@@ -102,7 +103,7 @@ class CallSound(Emitter):
             playback.begin(session, sound)
         elif isinstance(sound, np.ndarray):
             playback = Playback("samples")
-            playback.begin(session, SampleSource(sound, session.rate, repeat=repeat))
+            playback.begin(session, SampleSource(sound, sample_rate_hz or session.rate, repeat=repeat))
         else:
             playback = Playback(name_of(sound))
             self.spawn(self._open_file(playback, session, sound, repeat), f"playing {playback.name}")

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from media.errors import BadAudio
 from media.frame import AudioFrame, Samples
 
 
@@ -28,6 +29,25 @@ class AudioSink(Protocol):
 
     def push(self, frame: AudioFrame) -> None:
         """Take one frame; the next one follows it, but for gaps that its timestamp shows."""
+        ...
+
+
+@runtime_checkable
+class SeekableSource(AudioSource, Protocol):
+    """A source that can be played from another place on, from any thread."""
+
+    @property
+    def duration_s(self) -> float:
+        """Length of one round."""
+        ...
+
+    @property
+    def position_s(self) -> float:
+        """Where it is."""
+        ...
+
+    def seek(self, position_s: float) -> None:
+        """Go on from there."""
         ...
 
 
@@ -90,6 +110,22 @@ class SampleSource:
         self._left = repeat if len(samples) else 0
         self._offset = 0
         self._position = 0
+
+    @property
+    def duration_s(self) -> float:
+        """Length of one round."""
+        return len(self._samples) / self._sample_rate_hz
+
+    @property
+    def position_s(self) -> float:
+        """Where in the samples it is, in seconds."""
+        return self._offset / self._sample_rate_hz
+
+    def seek(self, position_s: float) -> None:
+        """Go on from there; beyond the end is the end of the round. Raises `BadAudio` when negative."""
+        if position_s < 0:
+            raise BadAudio(f"samples cannot be played from {position_s} s on")
+        self._offset = min(round(position_s * self._sample_rate_hz), max(0, len(self._samples) - 1))
 
     def pull(self, n: int) -> AudioFrame | None:
         """The next `n` samples, the last block filled up with silence; None after the end."""

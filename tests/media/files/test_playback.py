@@ -105,7 +105,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     playback = FilePlayback(path, RATE, now)
     most = 0
     while playback.pull(160) is not None:
-        most = max(most, sum(len(block) for block in playback._blocks))
+        most = max(most, sum(len(block) for block in playback._ahead.blocks))
     assert most <= (AHEAD_S + 0.5) * RATE
 
 
@@ -172,3 +172,45 @@ def test_files_that_cannot_be_played(tmp_path: Path) -> None:
     soundfile.write(empty, noise(0), RATE)
     with pytest.raises(BadAudio, match="has no audio in it"):
         FilePlayback(empty, RATE, now)
+
+
+def test_seek(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, np.arange(30000, dtype=np.int16), RATE)
+    work: list[Callable[[], object]] = []
+    playback = FilePlayback(path, RATE, work.append)
+
+    def pull() -> int:
+        while work:
+            work.pop(0)()
+        frame = playback.pull(160)
+        assert frame is not None
+        return int(frame.samples[0])
+
+    assert [pull(), pull()] == [0, 160]
+    playback.seek(2.5)
+    assert pull() == 20000
+    assert playback.position_s == pytest.approx(2.52)
+    assert pull() == 20160
+    playback.seek(0.0)
+    assert [pull(), pull()] == [0, 160]
+    playback.seek(3.7)  # all of the rest is read ahead at once
+    assert pull() == 29600
+    playback.seek(1.0)  # and one may still go back
+    assert pull() == 8000
+    playback.seek(99.0)
+    while work:
+        work.pop(0)()
+    assert playback.pull(160) is None
+    with pytest.raises(BadAudio, match="from -1 s on"):
+        playback.seek(-1)
+
+
+def test_seek_in_a_loop_at_another_rate(tmp_path: Path) -> None:
+    path = tmp_path / "loop.flac"
+    soundfile.write(path, np.repeat(np.arange(1, 5, dtype=np.int16) * 1000, 16000), 16000)
+    playback = FilePlayback(path, RATE, now, repeat=None)
+    playback.seek(2.2)
+    frames = [playback.pull(160) for _ in range(250)]
+    heard = [int(frame.samples[80]) for frame in frames if frame is not None]
+    assert np.allclose([heard[i] for i in (10, 60, 110, 160, 210)], [3000, 4000, 1000, 2000, 3000], atol=2)
