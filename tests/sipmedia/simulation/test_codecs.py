@@ -1,6 +1,7 @@
 """Opus and comfort noise between two media managers in virtual time."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from media import ManagerConfig, MediaManager, MediaSession
+from media import ManagerConfig, MediaManager, MediaSession, SessionConstraints
 from media.audio.graph import SampleSource
 from media.audio.synthesis import speech
 from media.codec import libopus, registry
 from media.codec.base import Codec
 from media.codec.opus import OpusEncoder, OpusSettings, opus
 from media.errors import CodecUnavailable
-from media.events import DtmfDigitReceived
+from media.events import DtmfDigitReceived, SessionError
 from media.frame import AudioFrame, Samples
 from media.statistics import MediaStats
 from sipmedia.simulation import Network, Simulation
@@ -233,3 +234,38 @@ def test_a_lost_description_is_replaced_by_the_next() -> None:
     assert result.heard.gaps() == 0
     heard = result.heard.samples[3 * 8000 : 11 * 8000]
     assert abs(20 * np.log10(np.std(heard.astype(float)) / 60)) < 3
+
+
+def test_the_codec_changes_in_mid_call() -> None:
+    """Opus, PCMU, and Opus again: nothing fails, the sound goes on at each one's rate."""
+
+    async def main() -> tuple[list[int], list[SessionError]]:
+        managers = [
+            MediaManager(ManagerConfig(host, default_audio_codecs=("opus", "PCMU"), idle="silence"))
+            for host in (A, B)
+        ]
+        failures: list[SessionError] = []
+        for manager in managers:
+            manager.start()
+            manager.on("session_error", failures.append)
+        a, offer = managers[0].create_offer()
+        b = managers[1].create_session_from_sdp(offer)
+        a.set_remote_answer(b.create_answer())
+        heard = Listener()
+        b.add_sink(heard)
+        await asyncio.sleep(1)
+        for codec in ("PCMU", "opus"):
+            b.set_remote_offer(a.create_offer(SessionConstraints(audio_codecs=(codec,))))
+            a.set_remote_answer(b.create_answer())
+            assert a.codec == b.codec == codec
+            await asyncio.sleep(1)
+        for manager in managers:
+            manager.stop()
+        return [frame.sample_rate_hz for frame in heard.frames], failures
+
+    network = Network(seed=1, delay=0.02)
+    network.host(A), network.host(B)
+    rates, failures = Simulation(network).run(main(), limit=60.0)
+    assert not failures
+    assert [rate for rate, _ in itertools.groupby(rates)] == [48000, 8000, 48000]
+    assert len(rates) > 130
