@@ -12,6 +12,8 @@ by `--sounds` or $SIPMEDIA_SPEECH. PESQ (ITU-T P.862, narrowband) comes from the
 from __future__ import annotations
 
 import argparse
+import asyncio
+import importlib.util
 import json
 import os
 import random
@@ -22,11 +24,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
 from benchmarks.appendix_i import AppendixI
+from benchmarks.tools import Missing
 from media.audio import playout
 from media.audio.concealment import Concealer
 from media.audio.graph import SampleSource
@@ -164,8 +168,6 @@ def through(
 
 
 async def _call(speech: Samples, receiver: Receiver, name: str, draw: random.Random) -> Heard:
-    import asyncio
-
     codec = registry.get(name)
     drivers, heard = [], Heard()
     ports = []
@@ -211,7 +213,7 @@ def clips(folder: Path, count: int) -> list[Path]:
         if "silence" not in path.parts and _SECONDS[0] <= soundfile.info(path).duration <= _SECONDS[1]
     ]
     if len(fitting) < count:
-        raise SystemExit(
+        raise Missing(
             f"{folder} holds {len(fitting)} WAV files of {_SECONDS[0]:g} to {_SECONDS[1]:g} s, "
             f"{count} are needed: apt install asterisk-core-sounds-en-wav, or name another folder by --sounds"
         )
@@ -230,8 +232,10 @@ def score(path: Path, condition: Condition, seeds: int, codec: str) -> list[list
 
 def measure(
     folder: Path, count: int, seeds: int, codec: str, wanted: tuple[Condition, ...]
-) -> list[dict[str, object]]:
-    """The mean PESQ of every receiver on every network."""
+) -> list[dict[str, Any]]:
+    """The mean PESQ of every receiver on every network. `Missing` without PESQ or recordings."""
+    if importlib.util.find_spec("pesq") is None:
+        raise Missing("PESQ is not installed: pip install -e '.[bench]'")
     results = []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for condition in wanted:
@@ -256,15 +260,14 @@ def main() -> int:
     parser.add_argument("--only", default="", help="networks whose name has this in it")
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
-    try:
-        import pesq  # noqa: F401
-    except ImportError:
-        print("PESQ is not installed: pip install -e '.[bench]'", file=sys.stderr)
-        return 1
     count, seeds = (4, 1) if arguments.quick else (CLIPS, SEEDS)
     wanted = tuple(condition for condition in CONDITIONS if arguments.only in condition.name)
     print(f"{'PESQ, mean':42}" + "".join(f"  {receiver.name}" for receiver in RECEIVERS))
-    results = measure(arguments.sounds, count, seeds, arguments.codec, wanted)
+    try:
+        results = measure(arguments.sounds, count, seeds, arguments.codec, wanted)
+    except Missing as missing:
+        print(missing, file=sys.stderr)
+        return 1
     if arguments.output:
         arguments.output.write_text(json.dumps(results, indent=1) + "\n")
     return 0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 _BINS = 100
 _TOO_LATE = 0.01
-_MEMORY_S = 1.2
+_MEMORY_S = 1.0
 _BASE_WINDOW_S = 2.0
 _EVALUATE_S = 0.2
 _NEGLIGIBLE = 1e-3

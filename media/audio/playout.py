@@ -36,7 +36,7 @@ _OFTEN_S = 5.0
 """Two losses in this time are no accident."""
 _LONGEST_GAP_MS = 120
 """Nobody's voice is known for longer: what fills longer gaps fades out, and goes on with what comes."""
-_PAUSE_S = 0.08
+_PAUSE_S = 0.06
 """Between two cuts into sound that can be heard."""
 
 
