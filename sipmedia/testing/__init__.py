@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sipmedia.testing.party import Party, Phones
     from sipmedia.testing.sounds import speech, tone
     from sipmedia.testing.tape import Sound, Tape, read_sound, write_wav
+    from sipmedia.testing.waiting import wait_for_dtmf, wait_for_silence, wait_for_sound, wait_for_tone
     from sipmedia.testing.witness import CallRecord, Witness, record_of, watch
 
 __all__ = [
@@ -60,6 +61,10 @@ __all__ = [
     "record_of",
     "speech",
     "tone",
+    "wait_for_dtmf",
+    "wait_for_silence",
+    "wait_for_sound",
+    "wait_for_tone",
     "watch",
     "write_wav",
 ]
@@ -87,6 +92,7 @@ _HOMES = {
     "party": ("Party", "Phones"),
     "sounds": ("speech", "tone"),
     "tape": ("Sound", "Tape", "read_sound", "write_wav"),
+    "waiting": ("wait_for_dtmf", "wait_for_silence", "wait_for_sound", "wait_for_tone"),
     "witness": ("CallRecord", "Witness", "record_of", "watch"),
 }
 

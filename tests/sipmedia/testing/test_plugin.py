@@ -1,6 +1,7 @@
 """sipmedia/testing/plugin.py: what it costs, what it runs, what a failure leaves behind."""
 
 import asyncio
+import hashlib
 import subprocess
 import sys
 
@@ -89,6 +90,19 @@ async def test_draw(network):
 """
 
 
+TALKING = """
+from sipmedia.testing import speech
+
+async def test_talk(sim_call):
+    sim_call.link.set(loss=0.05, jitter=0.03, reorder=0.02, duplicate=0.02)
+    sim_call.callee.echo()
+    await sim_call.caller.play(speech(5))
+    await sim_call.caller.send_dtmf("123")
+    await sim_call.caller.hangup()
+    raise AssertionError("to have it saved")
+"""
+
+
 def test_a_failure_shows_the_ladder_saves_all_and_says_how_to_run_it_again(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_app=FAILING)
     result = pytester.runpytest_inprocess("-q", "--sipmedia-out", "left")
@@ -115,8 +129,24 @@ def test_the_seed_decides_and_is_the_same_unless_asked_for(pytester: pytest.Pyte
         result = pytester.runpytest_inprocess("-q", "-k", "draw", *arguments)
         return next(line for line in result.outlines if "Error: assert 0." in line)
 
-    assert drawn() == drawn() == drawn("--sipmedia-seed", "1")
-    assert drawn("--sipmedia-seed", "2") != drawn()
+    first = drawn()
+    assert drawn("--sipmedia-seed", "1") == first
+    assert drawn("--sipmedia-seed", "2") != first
+
+
+def test_the_same_seed_makes_the_same_files_in_another_process(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_app=TALKING)
+
+    def files(out: str, seed: str) -> dict[str, str]:
+        pytester.runpytest_subprocess("-q", "--sipmedia-out", out, "--sipmedia-seed", seed)
+        (folder,) = (pytester.path / out).iterdir()
+        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+
+    once = files("once", "4")
+    assert files("again", "4") == once
+    other = files("other", "5")
+    assert other["call.pcapng"] != once["call.pcapng"]
+    assert other["bob-heard.wav"] != once["bob-heard.wav"]
 
 
 def test_async_tests_of_others_are_none_of_its_business(pytester: pytest.Pytester) -> None:
