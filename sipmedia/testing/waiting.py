@@ -62,7 +62,7 @@ async def wait_for_silence(
         if sound.seconds - end < lasting:
             name = record_of_ear(listener).name
             raise AssertionError(
-                f"it did not become silent at {name}'s ear for {lasting:g} s within {within:g} s"
+                f"{name} still hears something: no {lasting:g} s of silence within {within:g} s"
             )
         return since + end
 

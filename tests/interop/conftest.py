@@ -17,7 +17,7 @@ def require(program: str, present: bool) -> None:
     """Skip without the peer; under SIPMEDIA_REQUIRE_PEERS=1 fail, so that CI cannot pass by lacking it."""
     if present:
         return
-    reason = f"{program} is not installed (Debian: apt-get install baresip sip-tester sipsak)"
+    reason = f"{program} is not installed (Debian: apt-get install baresip sip-tester sipsak tshark)"
     if os.environ.get("SIPMEDIA_REQUIRE_PEERS") == "1":
         pytest.fail(f"SIPMEDIA_REQUIRE_PEERS=1, and {reason}")
     pytest.skip(reason)
