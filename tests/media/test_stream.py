@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.audio.graph import Echo
-from media.codec import g711, get
+from media.audio.graph import Echo, SampleSource
+from media.codec import g711, get, libopus
+from media.errors import CodecUnavailable
 from media.events import DtmfReceived, FirstMedia, RtcpBye, RtcpReport, SourceLocked, StreamFailed
 from media.frame import AudioFrame
 from media.plan import MediaDirection
@@ -516,7 +517,15 @@ def test_statistics_know_both_ways() -> None:
     assert b.source == A
 
 
-CODECS = [("PCMU", 0), ("PCMA", 8), ("G722", 9), ("L16", 96)]
+def has_opus() -> bool:
+    try:
+        libopus.load()
+    except CodecUnavailable:
+        return False
+    return True
+
+
+CODECS = [("PCMU", 0), ("PCMA", 8), ("G722", 9), ("L16", 96), *([("opus", 97)] if has_opus() else [])]
 operations = st.one_of(
     st.tuples(
         st.just("plan"),
@@ -524,8 +533,11 @@ operations = st.one_of(
         st.sampled_from([10, 20, 30, 40, 60]),
         st.sampled_from(MediaDirection),
         st.booleans(),
+        st.booleans(),
     ),
-    st.tuples(st.sampled_from(["no plan", "digits", "raw", "skip", "listen", "deaf", "lose"])),
+    st.tuples(
+        st.sampled_from(["no plan", "digits", "raw", "skip", "listen", "deaf", "lose", "hush", "report"])
+    ),
     st.tuples(st.just("run"), st.integers(1, 20)),
 )
 
@@ -545,12 +557,14 @@ def test_whatever_order_of_plans_and_wishes_nothing_fails_and_sound_comes_back(
     for what, *details in steps:
         outbound, inbound = pair.a.stream.outbound, pair.b.stream.inbound
         if what == "plan":
-            (name, number), ptime_ms, direction, events = details
+            (name, number), ptime_ms, direction, events, pauses = details
             codec = get(name)
+            ptime_ms = ptime_ms if ptime_ms in codec.ptimes_ms else 20
             ours = plan(B, codec, number, ptime_ms=ptime_ms, direction=direction, events=events)
             theirs = plan(A, codec, number, ptime_ms=20, direction=direction.reversed, events=events)
-            pair.a.engine.update(pair.a.stream, ours)
-            pair.b.engine.update(pair.b.stream, theirs)
+            noise = 13 if pauses and codec.clock_rate_hz == 8000 else None
+            pair.a.engine.update(pair.a.stream, replace(ours, comfort_noise_send=noise))
+            pair.b.engine.update(pair.b.stream, replace(theirs, comfort_noise_receive=noise))
             outbound.set_source(Noise(rate=codec.sample_rate_hz))
         elif what == "no plan":
             pair.a.engine.update(pair.a.stream, None)
@@ -567,6 +581,12 @@ def test_whatever_order_of_plans_and_wishes_nothing_fails_and_sound_comes_back(
             inbound.remove_sink(pair.b.heard)
         elif what == "lose":
             state["lose"] = 3
+        elif what == "hush":
+            sent = pair.a.stream.plan
+            rate = 8000 if sent is None or sent.send_codec is None else sent.send_codec.sample_rate_hz
+            outbound.set_source(SampleSource(np.zeros(rate, np.int16), rate))
+        elif what == "report":
+            outbound.packets_lost(0.1)
         else:
             pair.run(details[0] * 0.02)
     pair.a.engine.update(pair.a.stream, plan(B))
