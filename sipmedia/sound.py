@@ -17,6 +17,7 @@ from media import (
     SessionClosed,
     SessionStatistics,
 )
+from media.audio.country_tones import ToneKind, country_tone
 from media.audio.frame_queue import FrameQueue
 from media.audio.graph import AudioSource, Echo, SampleSource
 from media.files import File, FilePlayback, FileRecorder
@@ -108,6 +109,17 @@ class CallSound(Emitter):
             playback = Playback(name_of(sound))
             self.spawn(self._open_file(playback, session, sound, repeat), f"playing {playback.name}")
         return playback
+
+    def play_tone(self, kind: ToneKind, country: str = "us", *, duration_s: float | None = None) -> Playback:
+        """Play a tone of a country's network: "dial", "ringback", "busy", "congestion" or "call_waiting".
+
+        It ends with :meth:`Playback.stop`, or after ``duration_s``. For a caller who shall hear it ring while
+        somebody else is called: ``call.progress()`` first, and stop it when that one answers.
+
+        :raises media.BadAudio: for a country without tones; :data:`media.audio.country_tones.COUNTRIES`.
+        """
+        session = self._agreed_session("play a tone")
+        return self.play(country_tone(country, kind, session.rate, duration_s=duration_s))
 
     def stop_playing(self) -> None:
         """Stop all that :meth:`play` was given."""

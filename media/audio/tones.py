@@ -23,6 +23,9 @@ DTMF_FREQUENCIES = {
 
 DTMF_LEVEL_DBOV = -16.0
 
+_MODULATION_DEPTH = 0.9
+_MODULATION_POWER = sqrt(1 + _MODULATION_DEPTH**2 / 2)  # so that the level stays what was asked for
+
 
 def amplitude(level_dbov: float) -> float:
     """Peak of a sine of that level, in sample units."""
@@ -38,7 +41,8 @@ class ToneSource:
     """An `AudioSource` of one or more sines, continuous or in a cadence.
 
     `cadence` alternates seconds of tone and of pause, from the start again when it ends: `(1.0, 4.0)` is
-    a European ringback tone. `duration_s` is where the source ends (None: never).
+    a European ringback tone. `duration_s` is where the source ends (None: never). `modulation_hz`: how often
+    a second the tone swells and fades.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class ToneSource:
         level_dbov: float = -16.0,
         cadence: Sequence[float] = (),
         duration_s: float | None = None,
+        modulation_hz: float | None = None,
     ) -> None:
         for frequency in frequencies_hz:
             if not 0 < frequency < sample_rate_hz / 2:
@@ -60,6 +65,7 @@ class ToneSource:
         self._sample_rate_hz = sample_rate_hz
         self._angular = 2 * np.pi * np.array(frequencies_hz, np.float64)[:, None] / sample_rate_hz
         self._amplitude = amplitude(level_dbov)
+        self._modulation = 2 * np.pi * modulation_hz / sample_rate_hz if modulation_hz else None
         self._edges = np.rint(np.cumsum(cadence) * sample_rate_hz).astype(np.int64)
         self._end = None if duration_s is None else round(duration_s * sample_rate_hz)
         self._position = 0
@@ -72,6 +78,8 @@ class ToneSource:
         self._position += n
         time = np.arange(position, position + n)
         signal = self._amplitude * np.sin(self._angular * time).sum(axis=0)
+        if self._modulation is not None:
+            signal *= (1 + _MODULATION_DEPTH * np.sin(self._modulation * time)) / _MODULATION_POWER
         if len(self._edges):
             signal[np.searchsorted(self._edges, time % self._edges[-1], side="right") % 2 == 1] = 0
         if self._end is not None:

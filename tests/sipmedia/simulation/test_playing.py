@@ -138,3 +138,17 @@ def test_what_cannot_be_sought() -> None:
             call.play(steps(1)).seek(-1)
 
     simulate(test)
+
+
+def test_a_tone_of_a_country() -> None:
+    async def test(call: Call, ear: Ear) -> None:
+        tone = call.play_tone("ringback", "gb")
+        await asyncio.sleep(2.9)
+        loud = [bool(np.abs(frame.samples).max() > 500) for frame in ear.samples[-145:]]
+        assert sum(loud) == pytest.approx(40, abs=2)  # 0.4 s, 0.2 s of pause, 0.4 s, and 2 s of pause
+        tone.stop()
+        assert await call.play_tone("busy", "de", duration_s=1.0)
+        with pytest.raises(BadAudio, match="atlantis"):
+            call.play_tone("dial", "atlantis")
+
+    simulate(test)
