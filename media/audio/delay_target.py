@@ -19,6 +19,7 @@ _BINS = 100
 _TOO_LATE = 0.01
 _MEMORY_S = 1.0
 _BASE_WINDOW_S = 2.0
+_JUMP_BACK_S = 0.5
 _EVALUATE_S = 0.2
 _NEGLIGIBLE = 1e-3
 _NEVER = float("inf")
@@ -37,9 +38,9 @@ class DelayTarget:
         "_evaluated",
         "_forgotten",
         "_histogram",
-        "_jump_s",
         "_least_now",
         "_least_then",
+        "_most_s",
         "_ms_per_bin",
         "_peak_apart_s",
         "_peak_at",
@@ -54,7 +55,7 @@ class DelayTarget:
     def __init__(self, most_ms: float) -> None:
         self._ms_per_bin = max(0.5, most_ms / _BINS)
         self._bins_per_s = 1000 / self._ms_per_bin
-        self._jump_s = (most_ms + 300) / 1000
+        self._most_s = most_ms / 1000
         self.reset()
 
     def reset(self) -> None:
@@ -94,10 +95,12 @@ class DelayTarget:
     def begin_spurt(self, transit: float) -> float:
         """The first packet after a pause, before it is observed; its lag in seconds.
 
-        Timestamps that jumped, and the base of long ago, say nothing of it.
+        Timestamps that jumped, and the base of long ago, say nothing of it. Nor does a base that would make
+        it later than ever is waited for: the sender's timestamps stood still meanwhile, or the route got
+        longer, and every packet from here on would be as late.
         """
         lag = transit - self.base
-        if self._forgotten or not -self._jump_s < lag < self._jump_s:
+        if self._forgotten or not -_JUMP_BACK_S < lag <= self._most_s:
             self.base = self._least_now = transit
             self._least_then = _NEVER
             self._base_until = 0.0

@@ -159,3 +159,17 @@ def test_speech_is_cut_where_it_is_like_itself() -> None:
     assert result.buffer.shortened > 3
     heard = np.concatenate([block for block in result.blocks if block is not None])
     assert np.abs(np.diff(heard.astype(int))).max() <= 1.2 * np.abs(np.diff(HEARD.astype(int))).max()
+
+
+@pytest.mark.parametrize("longer_s", [0.1, 0.2, 0.24, 0.3, 0.4, 0.49, 0.7])
+def test_a_delay_that_jumps_and_stays_costs_its_gap_and_no_more(longer_s: float) -> None:
+    """A longer route; or a sender whose timestamps stand still while it says nothing, as cheap ones do."""
+    result = run(lambda at, _: 0.01 + (longer_s if at > 3 else 0.0), seconds=8)
+    assert result.buffer.late <= 2
+    assert result.buffer.concealed + result.blocks[3 * 50 :].count(None) <= longer_s * 50 + 3
+
+
+def test_a_sender_whose_timestamps_fall_behind_in_steps_is_heard_again_soon() -> None:
+    """60 ms, four times: no gap is long enough for a new spurt, all together are more than we wait."""
+    result = run(lambda at, _: 0.01 + 0.06 * min(4, max(0, int((at - 3) / 0.08))), seconds=8)
+    assert result.buffer.late <= 15
