@@ -7,7 +7,7 @@ with MediaManager(ManagerConfig(rtp_port_range=PortRange(10000, 10100))) as mana
 """
 
 from media.audio.write_queue import Cleared
-from media.config import ManagerConfig, PortRange, SessionConstraints, SessionState
+from media.config import JitterSettings, ManagerConfig, PortRange, SessionConstraints, SessionState
 from media.errors import (
     AddressInUse,
     BadAddress,
@@ -64,6 +64,7 @@ __all__ = [
     "CodecError",
     "DtmfDigitReceived",
     "InvalidState",
+    "JitterSettings",
     "ManagerConfig",
     "MediaDirection",
     "MediaError",

@@ -5,6 +5,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Literal
 
+from media.audio.jitter_buffer import JitterBuffer
 from media.errors import BadAddress, BadPortRange
 from media.plan import MediaDirection
 
@@ -71,6 +72,40 @@ class PortRange:
 
 
 @dataclass(frozen=True, slots=True)
+class JitterSettings:
+    """How long received packets wait for others.
+
+    "adaptive" (the default): from `delay_ms` on a clean network to `max_delay_ms` as it needs, changed by
+    stretching sound. "fixed": always `delay_ms`, and what comes later is lost. "off": nothing waits; on
+    any network with jitter that is heard. Every packet also waits for the next tick, up to 20 ms.
+    """
+
+    mode: Literal["adaptive", "fixed", "off"] = "adaptive"
+    delay_ms: float = 12.0
+    max_delay_ms: float = 200.0
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("adaptive", "fixed", "off"):
+            raise ValueError(f"the jitter buffer's mode is adaptive, fixed or off, not {self.mode!r}")
+        if not 0 <= self.delay_ms <= self.max_delay_ms <= 2000:
+            raise ValueError(
+                f"the jitter buffer's delay {self.delay_ms} ms must be from 0 to its greatest delay "
+                f"{self.max_delay_ms} ms, and that up to 2000 ms"
+            )
+
+    def make_buffer(self) -> JitterBuffer:
+        """A buffer for one stream."""
+        return JitterBuffer(
+            8000,
+            20,
+            delay_ms=self.delay_ms,
+            max_delay_ms=self.max_delay_ms,
+            strict=self.mode == "fixed",
+            hold=self.mode != "off",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ManagerConfig:
     """Settings of a `MediaManager`; addresses are IP literals, times are in the named unit.
 
@@ -80,8 +115,9 @@ class ManagerConfig:
     `rtcp_mux` offers and accepts RTCP on the RTP port (RFC 5761), `rtcp_reduced_size` RTCP without a leading
     report (RFC 5506). `comfort_noise` offers and accepts CN
     (RFC 3389), with `silence_suppression` our pauses are sent as such. `idle` says what a session sends
-    when there is nothing to send. `statistics_interval_s` is the period of the `statistics` event, made only
-    while somebody listens for it. Raises `BadAddress` and `ValueError`.
+    when there is nothing to send. `jitter_buffer` says how long received packets wait.
+    `statistics_interval_s` is the period of the `statistics` event, made only while somebody listens for it.
+    Raises `BadAddress` and `ValueError`.
     """
 
     default_local_ip: str = "127.0.0.1"
@@ -96,6 +132,7 @@ class ManagerConfig:
     comfort_noise: bool = False
     silence_suppression: bool = False
     idle: Literal["none", "silence"] = "none"
+    jitter_buffer: JitterSettings = JitterSettings()
     statistics_interval_s: float = 1.0
     session_name: str = "-"
     user_name: str = "-"

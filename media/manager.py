@@ -224,7 +224,13 @@ class MediaManager:
     ) -> StreamHandle:
         """A stream in the engine, whose events from now on belong to `path`."""
         with self._lock:  # so that no event is delivered before the path is known
-            handle = self.driver.open_stream(sockets, plan, source=path.playlist, sinks=tuple(sinks))
+            handle = self.driver.open_stream(
+                sockets,
+                plan,
+                source=path.playlist,
+                sinks=tuple(sinks),
+                jitter_buffer=self.config.jitter_buffer.make_buffer(),
+            )
             self._paths[handle] = path
         return handle
 

@@ -18,7 +18,8 @@ While playing, the delay follows the target:
 - A packet that comes after its turn, while nothing behind it was played, is played still: the cursor
   goes back to it (`grown`), up to `max_delay_ms`. If something behind it was played it is dropped (`late`);
   the target remembers it.
-- With `strict` the delay never changes and late packets are dropped.
+- With `strict` the delay never changes and late packets are dropped. Without `hold` nothing waits:
+  what came is played at the next tick, and of more than fits into it the newest.
 - Where packets are lost, `floor_ms` keeps the delay at a frame or so: what comes after a gap is then known
   when the gap is to be filled (`following`).
 - A packet further ahead than `max_delay_ms` and a little begins a new spurt: a stalled network that
@@ -75,6 +76,7 @@ class JitterBuffer:
         "_extra_ms",
         "_frame",
         "_frame_ms",
+        "_hold",
         "_last_played",
         "_last_timestamp",
         "_limit",
@@ -108,6 +110,7 @@ class JitterBuffer:
         delay_ms: float = 12.0,
         max_delay_ms: float = 200.0,
         strict: bool = False,
+        hold: bool = True,
     ) -> None:
         self.late = 0
         """Packets that came after their turn and were dropped."""
@@ -127,7 +130,10 @@ class JitterBuffer:
         """How often playing began anew."""
         self._delay_ms = delay_ms
         self._max_delay_ms = max_delay_ms
-        self._strict = strict
+        self._strict = strict or not hold
+        self._hold = hold
+        if not hold:
+            self._delay_ms = delay_ms = 0.0
         self._packets: dict[int, Entry] = {}
         self._arrivals = DelayTarget(max_delay_ms)
         self.floor_ms = 0.0
@@ -190,6 +196,8 @@ class JitterBuffer:
         self._packets[extended] = (payload_type, payload, arrival)
         if extended > self._newest:
             self._newest = extended
+        if not self._hold:
+            self._keep_newest()
 
     def get(self, now: float) -> Entry | int | None:
         """What is at the cursor: a packet, the size of the hole there, or None: nothing is to be played.
@@ -301,11 +309,20 @@ class JitterBuffer:
         self._start = arrival + max(0.0, self.target_ms / 1000 - (0.0 if self._strict else lag))
         self._dry = 0
 
+    def _keep_newest(self) -> None:
+        oldest = self._newest - self._frame
+        for timestamp in [timestamp for timestamp in self._packets if timestamp <= oldest]:
+            del self._packets[timestamp]
+            self.overflow += 1
+        self._cursor = min(self._packets)
+
     def _take_late(self, timestamp: int, behind: int, transit: float) -> bool:
         """Whether a packet whose turn is `behind` us is played still; the cursor goes back for it."""
         if self._state is _FILLING and behind <= self._limit:  # the first packets came out of order
             self._cursor = timestamp
             self._last_played = timestamp - 1
+            return True
+        if timestamp > self._last_played and not self._hold:
             return True
         if timestamp > self._last_played and not self._strict and behind <= self._limit:
             lag_ms = (transit - self._arrivals.base) * 1000

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from media.config import (
+    JitterSettings,
     ManagerConfig,
     PortRange,
     SessionConstraints,
@@ -109,3 +110,21 @@ def test_other_limits() -> None:
     for port in (10001, 0, 65536):
         with pytest.raises(BadPortRange, match="must be even"):
             SessionConstraints(local_port=port)
+
+
+def test_jitter_settings_make_the_buffer_they_say() -> None:
+    assert JitterSettings().make_buffer().target_ms == 12.0
+    assert JitterSettings("fixed", 60.0).make_buffer().target_ms == 60.0
+    assert JitterSettings("off", 60.0).make_buffer().target_ms == 0.0
+
+
+@pytest.mark.parametrize(("delay_ms", "max_delay_ms"), [(-1.0, 200.0), (60.0, 40.0), (60.0, 5000.0)])
+def test_jitter_settings_that_contradict_each_other(delay_ms: float, max_delay_ms: float) -> None:
+    with pytest.raises(ValueError, match="jitter buffer"):
+        JitterSettings("fixed", delay_ms, max_delay_ms)
+
+
+def test_jitter_settings_of_no_known_mode() -> None:
+    mode: Any = "none"
+    with pytest.raises(ValueError, match="not 'none'"):
+        JitterSettings(mode)

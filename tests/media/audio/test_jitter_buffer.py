@@ -177,3 +177,27 @@ def test_whatever_arrives_memory_is_bounded_and_sound_comes_back(
             buffer.advance(FRAME)
         heard += isinstance(got, tuple) and got[1] == b"good"
     assert heard >= 25
+
+
+@pytest.mark.parametrize(
+    ("trace", "played"),
+    [
+        ("A|B|C|D|", "abcd"),  # at the next tick, however shortly before it
+        ("a|b||cd|e|", "ab-de"),  # of two at once the newest
+        ("a|b||d|c|e|", "ab-d-e"),  # what was passed over is too late
+        ("ba|c|d|", "bcd"),
+        ("a|||" + "|" * 12 + "g|h|", "a-----------...gh"),
+    ],
+)
+def test_switched_off_nothing_waits(trace: str, played: str) -> None:
+    assert play(trace, JitterBuffer(8000, 20, hold=False)) == played
+
+
+def test_switched_off_two_short_packets_still_make_a_block() -> None:
+    buffer = JitterBuffer(8000, 20, hold=False)
+    for tick in range(5):
+        for half in (0, 1):
+            buffer.put(tick * 160 + half * 80, 0, b"x", 10 + tick * 0.02 - 0.01 * (1 - half))
+            assert isinstance(buffer.get(10 + tick * 0.02), tuple)
+            buffer.advance(80)
+    assert buffer.overflow == 0
