@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from dialog import events as sip
 from dialog.status import reason_phrase
@@ -17,6 +16,7 @@ from dialog.usage.invite import InviteUsage
 from media import (
     MediaError,
 )
+from sipmedia.changing import ChangingCall, settled
 from sipmedia.config import PhoneConfig
 from sipmedia.emitter import Tasks
 from sipmedia.errors import CallEnded, CallFailed, InvalidCallState, ModificationFailed
@@ -34,13 +34,12 @@ from sipmedia.keypad import Keypad
 from sipmedia.milestones import Milestones
 from sipmedia.modification import Modifications
 from sipmedia.offer_answer import OfferAnswer, refusal, warning_text
-from sipmedia.parties import CallState, Parties
+from sipmedia.parties import CallState
 from sipmedia.reason import reason_header, reason_words
-from sipmedia.sound import CallSound
 from sipmedia.trace import CallTrace
 
 
-class Call(Parties, CallSound):
+class Call(ChangingCall):
     """A call of a :class:`~sipmedia.Softphone`: made by ``phone.dial``, or handed to ``incoming_call``.
 
     Its events are listed in :mod:`sipmedia.events`; ``ended`` comes once for every call, as the last.
@@ -73,7 +72,7 @@ class Call(Parties, CallSound):
         self._modifications = Modifications(media, self._on_hold)
         self._loop = asyncio.get_running_loop()
         self._up: asyncio.Future[None] = self._loop.create_future()
-        self._confirmed: asyncio.Future[None] = self._loop.create_future()  # re-INVITEs are allowed
+        self._confirmed: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[Ended] = self._loop.create_future()
         self._goodbye: asyncio.Future[None] = self._loop.create_future()  # the far end knows that it is over
         self._timer: asyncio.TimerHandle | None = None
@@ -91,16 +90,6 @@ class Call(Parties, CallSound):
     # --- what it is ---
 
     @property
-    def held(self) -> bool:
-        """Whether we put the call on hold."""
-        return self._media.wish.held
-
-    @property
-    def held_by_remote(self) -> bool:
-        """Whether the far end put us on hold."""
-        return self._media.held_by_remote
-
-    @property
     def duration(self) -> float:
         """Seconds since the answer (until the end); 0.0 when it was never answered."""
         if self._answered_at is None:
@@ -115,7 +104,7 @@ class Call(Parties, CallSound):
         Cancelling the wait for an outgoing call cancels the call. :raises CallFailed: when it never is.
         """
         try:
-            await _done(self._up)
+            await settled(self._up)
         except asyncio.CancelledError:
             if not self.incoming and not self._up.done():
                 self._hang_up("local")
@@ -124,7 +113,7 @@ class Call(Parties, CallSound):
 
     async def ended(self) -> Ended:
         """Wait until the call is over; gives what the ``ended`` event says. Cancelling changes nothing."""
-        await _done(self._ended)
+        await settled(self._ended)
         return self._ended.result()
 
     def ring(self) -> None:
@@ -164,7 +153,7 @@ class Call(Parties, CallSound):
             self.usage.accept(body)
             if not late_offer:
                 self._set_up()
-        await _done(self._up)
+        await settled(self._up)
         self._up.result()
 
     def reject(self, status: int = 603, reason: str | None = None) -> None:
@@ -181,30 +170,6 @@ class Call(Parties, CallSound):
         await asyncio.wait([self._goodbye], timeout=self._config.close_timeout)
         self.drop()
         await self.ended()
-
-    async def hold(self) -> None:
-        """Put the far end on hold: we may send, and ask it not to (RFC 3264 s8.4). Harmless when held.
-
-        :raises ModificationFailed: when the far end refuses. :raises CallEnded: when the call is not up.
-        """
-        if not self.held:
-            await self._modifications.ask(await self._confirmed_usage("hold it"), held=True)
-
-    async def resume(self) -> None:
-        """End our hold; raises as :meth:`hold` does."""
-        if self.held:
-            await self._modifications.ask(await self._confirmed_usage("resume it"), held=False)
-
-    async def use_codecs(self, *names: str) -> None:
-        """Ask for other codecs, best first; raises as :meth:`hold` does, and :class:`media.UnknownCodec`."""
-        await self._modifications.ask(await self._confirmed_usage("change its codecs"), codecs=names)
-
-    async def info(self, content_type: str, body: bytes) -> None:
-        """Send an INFO request (RFC 6086 s2: of the kind without a package).
-
-        :raises InvalidCallState: before the call is answered. :raises CallEnded: when it is over.
-        """
-        (await self._confirmed_usage("send INFO")).info(content_type, body)
 
     # --- for the phone ---
 
@@ -235,8 +200,8 @@ class Call(Parties, CallSound):
 
     async def over(self) -> None:
         """Wait until nothing is left to be done for this call."""
-        await _done(self._goodbye)
-        await _done(self._ended)
+        await settled(self._goodbye)
+        await settled(self._ended)
 
     # --- what the INVITE usage reports ---
 
@@ -428,24 +393,6 @@ class Call(Parties, CallSound):
         if not self._undecided:
             kind = "an incoming" if self.incoming else "an outgoing"
             raise InvalidCallState(f"cannot {verb} {kind} call that is {self.state.value}")
-
-    async def _confirmed_usage(self, doing: str) -> InviteUsage:
-        self._need_up(doing)
-        await _done(self._confirmed)
-        self._need_up(doing)
-        return self.usage
-
-    def _need_up(self, doing: str) -> None:
-        if self.state is CallState.ENDED:
-            raise CallEnded(f"the call is over: cannot {doing}")
-        if self.state is not CallState.ANSWERED:
-            raise InvalidCallState(f"the call is not answered yet: cannot {doing}")
-
-
-async def _done(future: asyncio.Future[Any]) -> None:
-    """Wait for it; unlike awaiting it, this neither cancels it with us nor raises what it holds."""
-    if not future.done():
-        await asyncio.wait([future])
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
