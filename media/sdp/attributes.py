@@ -89,6 +89,8 @@ def parse_rtpmap(value: str) -> RtpMap | None:
     clock_rate_hz = int(rate)
     if encoding.upper() == "G722" and clock_rate_hz == 16000:
         clock_rate_hz = 8000  # written by devices that never read RFC 3551 section 4.5.2; they send 8000
+    if encoding.upper() == "OPUS":
+        channels = "2"  # so says RFC 7587 section 7, whatever is sent; there are devices that leave it out
     return RtpMap(int(payload_type), encoding, clock_rate_hz, int(channels or 1) or 1)
 
 

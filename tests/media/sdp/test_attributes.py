@@ -29,6 +29,7 @@ def audio(attributes: str = "", formats: str = "0") -> MediaDescription:
         ("0 PCMU/8000", RtpMap(0, "PCMU", 8000)),
         ("96 opus/48000/2", RtpMap(96, "opus", 48000, 2)),
         ("101  telephone-event / 8000 ", RtpMap(101, "telephone-event", 8000)),
+        ("96 opus/48000", RtpMap(96, "opus", 48000, 2)),
         ("9 G722/16000", RtpMap(9, "G722", 8000)),
         ("9 G722/8000/1", RtpMap(9, "G722", 8000)),
         ("99 MYPERSONNALCODEC", None),
