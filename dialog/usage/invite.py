@@ -1,7 +1,7 @@
 """A call: one INVITE dialog usage, from either side (RFC 3261 sections 13 to 15).
 
 `InviteUsage` is what the application holds. The machines are beside it: `Caller` and `Callee` for the first
-INVITE, `ModifyClient` and `ModifyServer` for re-INVITEs, `Bye` for the end. Methods called when the call does
+INVITE, `Modifying` for re-INVITEs, `Bye` for the end. Methods called when the call does
 not allow them raise LocalProtocolError with a sentence that says why; nothing is sent then.
 """
 
@@ -23,7 +23,8 @@ from dialog.uri import SipUri
 from dialog.usage.callee import Callee
 from dialog.usage.caller import Caller, check_before_answer
 from dialog.usage.ending import Bye
-from dialog.usage.modify import ModifyClient, ModifyServer, check_confirmed
+from dialog.usage.modify import check_confirmed
+from dialog.usage.modifying import Modifying
 from dialog.usage.options import answer_options
 from dialog.usage.state import Role, UsageState
 
@@ -39,9 +40,8 @@ class InviteUsage:
     __slots__ = (
         "_callee",
         "_caller",
-        "_client",
         "_held_bye",
-        "_server",
+        "_modifying",
         "call_id",
         "core",
         "dialog",
@@ -63,8 +63,7 @@ class InviteUsage:
         """The dialog of the call: the callee's from the start, the caller's from the 2xx on."""
         self._caller: Caller | None = None
         self._callee: Callee | None = None
-        self._client: ModifyClient | None = None
-        self._server: ModifyServer | None = None
+        self._modifying = Modifying(self)
         self._held_bye: str | None = None
         core.add_usage(self)
 
@@ -200,13 +199,7 @@ class InviteUsage:
     def reinvite(self, body: bytes | None) -> None:
         """Offer a changed session, or (None) ask for an offer; ModifyAccepted or ModifyFailed follows."""
         check_confirmed(self.state)
-        if self._client is not None and not self._client.done:
-            raise LocalProtocolError("a re-INVITE of ours is still in progress")
-        if self.modify_busy_in:
-            raise LocalProtocolError("a re-INVITE of the peer is still in progress")
-        self.core.check_length(body or b"")
-        self.core.act()
-        self._client = ModifyClient(self, body or b"")
+        self._modifying.reinvite(body or b"")
 
     def answer_offer(self, body: bytes) -> None:
         """Answer a SessionOffer that came in a re-INVITE or in a 2xx; or give the offer of an OfferWanted."""
@@ -215,36 +208,25 @@ class InviteUsage:
         if self._caller is not None and self.state is UsageState.ANSWERED:
             self.core.act()
             self._caller.answer_offer(body)
-        elif self._client is not None and self._client.awaits_answer:
-            self.core.act()
-            self._client.answer_offer(body)
         else:
-            server = self._waiting_server()
-            self.core.act()
-            server.accept(body)
+            self._modifying.answer_offer(body)
 
     def reject_offer(self, status: int = 488) -> None:
         """Refuse a SessionOffer. That of a re-INVITE leaves the call as it was; that of a 2xx ends it by BYE,
         for a 2xx cannot be refused."""
-        if (self._caller is not None and self.state is UsageState.ANSWERED) or (
-            self._client is not None and self._client.awaits_answer
-        ):
+        late = self._caller is not None and self.state is UsageState.ANSWERED
+        if late or self._modifying.offered_in_2xx:
             self.bye(f'SIP;cause={status};text="{reason_phrase(status)}"')
         else:
-            server = self._waiting_server()
-            self.core.act()
-            server.reject(status)
+            self._modifying.reject_offer(status)
 
     def replace_offer(self, body: bytes) -> None:
         """What a re-INVITE of ours that waits to be tried again after glare (491) shall offer instead.
 
         For an application that answered the peer's offer meanwhile, and whose own is out of date by that.
         """
-        if self._client is None or self._client.done or self._client.in_progress:
-            raise LocalProtocolError("no re-INVITE of ours waits to be tried again")
         _check_body(body)
-        self.core.check_length(body)
-        self._client.body = body
+        self._modifying.replace_offer(body)
 
     def info(self, content_type: str, body: bytes) -> None:
         """Send an INFO in the call's dialog."""
@@ -278,8 +260,7 @@ class InviteUsage:
         """An ACK in our dialog: of the first INVITE or of a re-INVITE, as its CSeq says."""
         if self._callee is not None and self._callee.awaits_ack:
             self._callee.on_ack(ack)
-        if self._server is not None:
-            self._server.on_ack(ack)
+        self._modifying.on_ack(ack)
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """The answer to an INFO: only a peer that does not know the dialog matters (section 12.2.1.2)."""
@@ -303,7 +284,7 @@ class InviteUsage:
     @property
     def modify_busy_in(self) -> bool:
         """A re-INVITE of the peer is unanswered, or waits for the ACK with its answer."""
-        return self._server is not None and (self._server.unanswered or self._server.awaits_answer)
+        return self._modifying.busy_in
 
     def establish(self, dialog: Dialog) -> None:
         """This is the call's dialog."""
@@ -317,7 +298,7 @@ class InviteUsage:
         must_wait = self._callee is not None and self._callee.awaits_ack
         self.state = UsageState.ENDING
         self._held_bye = reason
-        self._stop_modifying()
+        self._modifying.stop()
         if not must_wait:
             self.send_held_bye()
 
@@ -347,7 +328,7 @@ class InviteUsage:
 
     def _close(self) -> None:
         self.state = UsageState.ENDED
-        self._stop_modifying()
+        self._modifying.stop()
         if self._callee is not None:
             # Lingering transactions remember their bytes, not the call: 32 s of calls would be a lot to keep.
             self._callee.release()
@@ -355,12 +336,6 @@ class InviteUsage:
         if self.dialog is not None:
             self.core.remove_dialog(self.dialog.key)
         self.core.remove_usage(self)
-
-    def _stop_modifying(self) -> None:
-        if self._client is not None:
-            self._client.abandon()
-        if self._server is not None:
-            self._server.stop()
 
     def _bye_done(self) -> None:
         self.finish(CallEnded(self, "local", self._held_bye or ""))
@@ -378,7 +353,7 @@ class InviteUsage:
 
     def _receive_reinvite(self, incoming: IncomingRequest) -> None:
         """Section 14.2, and RFC 5407 3.1 for what crosses."""
-        if self._is_unanswered_callee() or (self._server is not None and self._server.unanswered):
+        if self._is_unanswered_callee() or self._modifying.unanswered:
             seconds = self.core.random.randrange(11)
             incoming.respond(500, "Another INVITE In Progress", (("Retry-After", str(seconds)),))
         elif self._cannot_take_offer():
@@ -387,10 +362,7 @@ class InviteUsage:
             incoming.respond(481)
         else:
             self.confirmed_dialog.refresh_target(incoming.request)
-            if self._server is not None:
-                self._server.stop()
-            self._server = ModifyServer(self, incoming)
-            self._server.start()
+            self._modifying.receive(incoming)
 
     def _is_unanswered_callee(self) -> bool:
         return self.role is Role.UAS and self.state in (UsageState.CALLING, UsageState.RINGING)
@@ -399,9 +371,7 @@ class InviteUsage:
         """An offer of one side is unanswered already."""
         if self.dialog is None or (self.role is Role.UAC and self.state is UsageState.ANSWERED):
             return True
-        if self._client is not None and self._client.in_progress:
-            return True
-        if self._server is not None and self._server.awaits_answer:
+        if self._modifying.busy_out or self._modifying.awaits_ack:
             return True
         return self._callee is not None and self._callee.awaits_answer
 
@@ -427,11 +397,6 @@ class InviteUsage:
         if self._callee is None or self.state is UsageState.ENDING:
             raise LocalProtocolError(f"cannot {verb}: the call is over")
         return self._callee
-
-    def _waiting_server(self) -> ModifyServer:
-        if self._server is None or not self._server.unanswered or self.state is UsageState.ENDED:
-            raise LocalProtocolError("no offer is waiting for an answer")
-        return self._server
 
 
 def _check_line(reason: str | None) -> None:
