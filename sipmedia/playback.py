@@ -130,8 +130,13 @@ class CallRecording:
     """A recording that goes on until :meth:`stop` or the end of the call."""
 
     def __init__(
-        self, recorder: FileRecorder, session: MediaSession, on_finished: Callable[[CallRecording], None]
+        self,
+        name: str,
+        recorder: FileRecorder,
+        session: MediaSession,
+        on_finished: Callable[[CallRecording], None],
     ) -> None:
+        self.name = name
         self._recorder = recorder
         self._session = session
         self._on_finished = on_finished
@@ -145,6 +150,11 @@ class CallRecording:
     def result(self) -> Recording | None:
         """What was written, once it is finished; ``error`` in it says why it may end early."""
         return self._finished.result() if self._finished.done() else None
+
+    @property
+    def samples_dropped(self) -> int:
+        """How many samples are missing so far because the disk did not take them in time."""
+        return self._recorder.samples_dropped
 
     async def stop(self) -> Recording:
         """Finish the file and wait for it; may be called twice."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media import (
+    BadAudio,
     Cleared,
     MediaError,
     MediaManager,
@@ -33,6 +34,8 @@ from sipmedia.playback import CallRecording, Playback, to_loop
 
 Playable = File | NDArray[np.int16] | AudioSource
 """A file of any format libsndfile reads, int16 samples at the call's rate, or an audio source."""
+
+_DISK_PATIENCE_S = 1.0
 
 
 class CallSound(Emitter):
@@ -175,17 +178,19 @@ class CallSound(Emitter):
         self,
         file: File,
         *,
-        layout: Literal["received", "sent", "stereo"] = "received",
+        layout: Literal["received", "sent", "stereo", "mix"] = "received",
     ) -> CallRecording:
-        """Record from now on until it is stopped or the call ends: WAV, or by suffix FLAC and Ogg.
+        """Record from now on until it is stopped or the call ends: WAV, or by suffix .flac, .opus, .ogg.
 
-        ``layout``: what is heard, what is said, or both with what is said on the left.
+        ``layout``: what is heard, what is said, both with what is said on the left, or both in one
+        channel. The disk never holds up the call: what it does not take in ten seconds is left out, and
+        ``error`` is emitted at the end.
         :raises media.BadAudio: when the file cannot be written.
         """
         session = self._open_session()
         work = self._media.manager.runtime.run_file_work
         recorder = FileRecorder(file, session.rate, work, layout=layout)
-        recording = CallRecording(recorder, session, self._recording_finished)
+        recording = CallRecording(name_of(file), recorder, session, self._recording_finished)
         self._recordings.append(recording)
         return recording
 
@@ -199,6 +204,8 @@ class CallSound(Emitter):
             self._milestones.closing()
             self._media.close()  # without ports it is closed when this returns, else later
         self._closing = True
+        if self._recordings:  # a disk that hangs must not hold up the end
+            self._loop.call_later(_DISK_PATIENCE_S, self._give_up_recordings)
         self._check_silent()
 
     def _watch(self, session: MediaSession) -> None:
@@ -217,8 +224,22 @@ class CallSound(Emitter):
         self._check_silent()
 
     def _recording_finished(self, recording: CallRecording) -> None:
-        self._recordings.remove(recording)
-        self._check_silent()
+        result = recording.result
+        if result is not None and (result.error or result.samples_dropped):
+            lost = f"{result.samples_dropped / result.sample_rate_hz:.1f} s are missing: the disk is too slow"
+            self.report(BadAudio(result.error or lost), f"recording {result.path or 'a call'}")
+        if recording in self._recordings:  # else it was given up
+            self._recordings.remove(recording)
+            self._check_silent()
+
+    def _give_up_recordings(self) -> None:
+        if self._recordings:
+            names = [recording.name for recording in self._recordings]
+            self._recordings.clear()
+            self.report(
+                BadAudio("the disk is not done with it; it may end early"), f"recording {', '.join(names)}"
+            )
+            self._check_silent()
 
     def _check_silent(self) -> None:
         if self._closing and not self._session_open and not self._recordings:

@@ -12,6 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from media.files.timeline import Timeline
 from media.files.work import File, FileWork, name_of, path_of
 from media.files.writer import AudioWriter, open_writer
@@ -20,7 +23,7 @@ from media.frame import AudioFrame
 QUEUE_S = 10.0
 """How much may wait for the disk; what comes beyond is left out of the recording and counted."""
 
-Layout = Literal["stereo", "sent", "received"]
+Layout = Literal["stereo", "sent", "received", "mix"]
 
 _WRITE_EVERY_S = 0.5
 _PATIENCE_S = 0.25  # how long one side waits for the other before it is silence
@@ -66,13 +69,13 @@ class _Side:
 
 
 class FileRecorder:
-    """Records one direction in mono, or both in stereo: left what is sent, right what is received.
+    """Records one direction in mono, both mixed ("mix"), or both in stereo: left sent, right received.
 
     Give `sent` to the stream as a tap and `received` as a sink. The recording begins with the first
     frame of either. WAV is readable up to the last second even if the process dies; by the path's
-    suffix, or `format`, other formats of soundfile ("FLAC", "OGG") are written too. The file is made at
-    once, so that a path that cannot be written is the caller's `BadAudio`. A disk that fails later ends
-    the recording, never the call: see `Recording.error`.
+    suffix, or `format`, other formats of soundfile ("FLAC", "OGG", "OPUS") are written too. The file is
+    made at once, so that a path that cannot be written is the caller's `BadAudio`. A disk that fails later
+    ends the recording, never the call: see `Recording.error`.
     """
 
     def __init__(
@@ -88,8 +91,9 @@ class FileRecorder:
         self.samples_dropped = 0
         self._name, self._path = name_of(file), path_of(file)
         self._channels = 2 if layout == "stereo" else 1
+        self._tracks = 2 if layout in ("stereo", "mix") else 1
         self.sent = _Side(self, -1 if layout == "received" else 0)
-        self.received = _Side(self, {"stereo": 1, "received": 0, "sent": -1}[layout])
+        self.received = _Side(self, {"stereo": 1, "mix": 1, "received": 0, "sent": -1}[layout])
         self._run_file_work = run_file_work
         self._writer: AudioWriter | None = open_writer(file, sample_rate_hz, self._channels, format)
         # Handed from the media thread (which counts what it put in) to the file thread (what it took out).
@@ -102,18 +106,18 @@ class FileRecorder:
         self._done = threading.Event()
         self._on_closed: list[Callable[[Recording], None]] = []
         self._error: str | None = None
-        self._timeline = Timeline(sample_rate_hz, self._channels)
+        self._timeline = Timeline(sample_rate_hz, self._tracks)
 
     def take(self, side: _Side, frame: AudioFrame) -> None:
         """What the two sinks call, on the media thread."""
         if side.channel < 0 or self._stopped:
             return
-        if self._put_in - self._taken_out > QUEUE_S * self._channels:
+        if self._put_in - self._taken_out > QUEUE_S * self._tracks:
             self.samples_dropped += len(frame.samples)
             return
         self._queue.append((side.channel, frame))
         self._put_in += len(frame.samples) / frame.sample_rate_hz
-        if self._put_in - self._written_at >= _WRITE_EVERY_S * self._channels:
+        if self._put_in - self._written_at >= _WRITE_EVERY_S * self._tracks:
             self._written_at = self._put_in
             self._run_file_work(self._write)
 
@@ -151,7 +155,7 @@ class FileRecorder:
     def _write_up_to(self, end: int) -> None:
         if self._writer is not None:
             while (block := self._timeline.cut(end)) is not None:
-                self._writer.write(block)
+                self._writer.write(_mixed(block) if self._tracks > self._channels else block)
                 self._frames_written += len(block)
             self._writer.flush()
 
@@ -190,3 +194,10 @@ class FileRecorder:
             self.samples_dropped,
             self._error,
         )
+
+
+def _mixed(block: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Both directions in one channel; loud ones together saturate."""
+    total = block.sum(axis=1, dtype=np.int32, keepdims=True)
+    mixed: NDArray[np.int16] = np.clip(total, -32768, 32767).astype(np.int16)
+    return mixed

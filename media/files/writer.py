@@ -14,6 +14,10 @@ from media.files.work import File, name_of, path_of
 _WAV_LIMIT = (1 << 32) - 1024  # its sizes are 32-bit numbers
 
 
+# What soundfile calls formats that have a name, or a suffix, of their own.
+_FORMATS = {"OPUS": ("OGG", "OPUS"), "OGA": ("OGG", None)}
+
+
 class AudioWriter(Protocol):
     """A file that blocks of int16 samples, one column a channel, are written to."""
 
@@ -85,11 +89,14 @@ class _SoundfileWriter:
     def __init__(self, file: File, sample_rate_hz: int, channels: int, format: str) -> None:
         soundfile = libraries.soundfile(f"recording {format}")
         try:
-            self._file: Any = soundfile.SoundFile(file, "w", sample_rate_hz, channels, format=format)
+            container, subtype = _FORMATS.get(format, (format, None))
+            self._file: Any = soundfile.SoundFile(
+                file, "w", sample_rate_hz, channels, format=container, subtype=subtype
+            )
         except (soundfile.LibsndfileError, TypeError, ValueError, OSError) as error:
             raise BadAudio(
                 f"{name_of(file)} cannot be recorded into as {format} ({error}); "
-                "use .wav, .flac or .ogg in a folder that exists"
+                "use .wav, .flac, .opus or .ogg in a folder that exists"
             ) from error
 
     def write(self, block: NDArray[np.int16]) -> None:

@@ -200,3 +200,54 @@ def test_wait_before_close(tmp_path: Path) -> None:
     recorder.close()
     recorder.close()
     assert recorder.wait(0).frames_written == 0
+
+
+def test_a_mono_mix_of_both(tmp_path: Path) -> None:
+    path = tmp_path / "mix.wav"
+    ours, theirs = noise(16000, 1), noise(8000, 2)
+    recorder = FileRecorder(path, RATE, now, layout="mix")
+    late = frames(theirs, start=4000)
+    for i, frame in enumerate(frames(ours)):
+        recorder.sent.push(frame)
+        if 25 <= i < 75:
+            recorder.received.push(late[i - 25])
+    recorder.close()
+    assert recorder.wait(0).channels == 1
+    mixed = ours.astype(int)
+    mixed[4000:12000] += theirs
+    samples, _ = read(path)
+    assert np.array_equal(samples[:, 0], np.clip(mixed, -32768, 32767))
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "format", "subtype"),
+    [
+        ("a.opus", 8000, "OGG", "OPUS"),
+        ("a.opus", 16000, "OGG", "OPUS"),
+        ("a.ogg", 8000, "OGG", "VORBIS"),
+        ("a.flac", 16000, "FLAC", "PCM_16"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["stereo", "mix"])
+def test_other_formats(tmp_path: Path, name: str, rate: int, format: str, subtype: str, layout: str) -> None:
+    path = tmp_path / name
+    recorder = FileRecorder(path, rate, now, layout="stereo" if layout == "stereo" else "mix")
+    tone = (8000 * np.sin(2 * np.pi * 440 * np.arange(2 * rate) / rate)).astype(np.int16)
+    for frame in frames(tone, n=rate // 50, rate=rate):
+        recorder.sent.push(frame)
+    recorder.close()
+    result = recorder.wait(0)
+    assert result.error is None
+    info = soundfile.info(path)
+    assert (info.format, info.subtype) == (format, subtype)
+    assert info.channels == (2 if layout == "stereo" else 1)
+    assert info.frames / info.samplerate == pytest.approx(2.0, abs=0.03)
+    samples, read_rate = soundfile.read(path, dtype="float64", always_2d=True)
+    middle = samples[read_rate // 2 : read_rate, 0]
+    spectrum = np.abs(np.fft.rfft(middle))
+    assert np.argmax(spectrum) * read_rate / len(middle) == pytest.approx(440, abs=3)
+
+
+def test_opus_at_a_rate_it_has_not(tmp_path: Path) -> None:
+    with pytest.raises(BadAudio, match=r"a\.opus cannot be recorded into as OPUS"):
+        FileRecorder(tmp_path / "a.opus", 44100, now)
