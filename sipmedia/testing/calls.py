@@ -10,7 +10,7 @@ from sipmedia.config import format_address
 from sipmedia.simulation.loop import VirtualLoop
 from sipmedia.softphone import Softphone
 from sipmedia.testing.analysis import loud_spans
-from sipmedia.testing.diagnosis import audio_of, conditions, culprit
+from sipmedia.testing.diagnosis import audio_of, conditions, culprit, why_no_keys
 from sipmedia.testing.hearing import record_of_ear
 from sipmedia.testing.likeness import likeness
 from sipmedia.testing.party import Party
@@ -102,10 +102,7 @@ def assert_dtmf(listener: Side, digits: str) -> None:
     if record.digits == digits:
         return
     heard = f"the keys {record.digits!r}" if record.digits else "no key"
-    peer = record.peer
-    sent = audio_of(peer) if peer is not None else None
-    pressed = f"\n  {peer.name} sent {sent.dtmf_sent} keys" if peer is not None and sent is not None else ""
-    raise AssertionError(f"{record.name} heard {heard}, expected {digits!r}{pressed}{_reception(record)}")
+    raise AssertionError(f"{record.name} heard {heard}, expected {digits!r}{why_no_keys(digits, record)}")
 
 
 def assert_ladder(side: Side, *labels: str) -> list[TraceEntry]:

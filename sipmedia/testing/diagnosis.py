@@ -56,11 +56,17 @@ def culprit(record: CallRecord) -> str | None:
     if not audio.packets_received:
         return _nothing_came(record)
     due = audio.packets_received + audio.packets_lost
-    lost, late = audio.packets_lost / due, audio.packets_late / due
-    if late > max(lost, _WORTH_A_WORD):
+    lost = audio.packets_lost / due
+    if _buffer_at_fault(audio):
+        late, made_up = audio.packets_late / due, audio.frames_concealed / due
+        what = (
+            f"{late:.0%} of the packets arrived, but after their turn"
+            if late > _WORTH_A_WORD
+            else f"{made_up:.0%} of the sound was made up, although only {lost:.0%} of the packets were lost"
+        )
         return (
-            f"{record.name}'s jitter buffer: {late:.0%} of the packets arrived, but after their turn, and "
-            f"were thrown away; it does not wait long enough for a jitter of {audio.jitter:.0f} ms, or is off"
+            f"{record.name}'s jitter buffer: {what}; it does not wait long enough for a jitter of "
+            f"{audio.jitter:.0f} ms, or is off"
         )
     if audio.packets_discarded > due / 10:
         return (
@@ -86,6 +92,43 @@ def why_not_heard(clip: Sound, record: CallRecord) -> str:
     places: list[_Place] = []
     cause = _find_cause(clip, record, places)
     return "\n".join([*map(str, places), f"  {conditions(record)}", f"cause: {cause}"])
+
+
+def _buffer_at_fault(audio: MediaStats) -> bool:
+    """Whether more went missing between the socket and the decoder than on the network."""
+    due = audio.packets_received + audio.packets_lost
+    starved = max(audio.packets_late, audio.frames_concealed - audio.packets_lost)
+    return starved > max(audio.packets_lost, _WORTH_A_WORD * due)
+
+
+def why_no_keys(expected: str, record: CallRecord) -> str:
+    """Lines for keys that were not heard: what was pressed, what is in the packets, and the cause."""
+    peer = record.peer
+    sent = audio_of(peer) if peer is not None else None
+    lines = []
+    if peer is not None and sent is not None:
+        lines.append(f"  {peer.name} pressed {sent.dtmf_sent} keys")
+    on_wire = _keys_on_wire(record)
+    if on_wire is not None:
+        lines.append(f"  the packets to {record.name} hold the keys {on_wire!r}")
+    lines.append(f"  {conditions(record)}")
+    cause: str | None
+    if on_wire == expected:
+        cause = (
+            f"{record.name}'s receiver of keys (RFC 4733): the packets hold them, but it did not report them"
+        )
+    elif peer is not None and sent is not None and sent.dtmf_sent != len(expected):
+        cause = f"{peer.name} was not told to press {expected!r}, or did not come to the end"
+    else:
+        cause = culprit(record)
+    return "".join(f"\n{line}" for line in lines) + (f"\ncause: {cause}" if cause else "")
+
+
+def _keys_on_wire(record: CallRecord) -> str | None:
+    wire = record.witness.world.wire
+    if wire is None or record.local is None or record.key_type is None:
+        return None
+    return wire.keys(record.local, record.key_type)
 
 
 def _find_cause(clip: Sound, record: CallRecord, places: list[_Place]) -> str:
@@ -122,7 +165,7 @@ def _find_cause(clip: Sound, record: CallRecord, places: list[_Place]) -> str:
     # Of a sound of which a share is missing, the square root of the rest is what correlation finds.
     if at_wire < sqrt(1 - lost) - _HARM:
         return _bad_wire(clip, record, audio, sender)
-    if by_packets is not None and (audio.packets_late or at_ear.found.score > at_wire - _HARM):
+    if by_packets is not None and (_buffer_at_fault(audio) or at_ear.found.score > at_wire - _HARM):
         return by_packets
     return _swapped_or(
         clip,

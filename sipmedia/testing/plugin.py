@@ -81,8 +81,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed test shows its ladder, saves what was sent and heard, and says how to run it again."""
     report = yield
-    if report.when == "call" and report.failed and _LAB in item.stash:
-        report.sections.append(("call (sipmedia)", _explain(item, item.stash[_LAB])))
+    if report.when != "teardown" and report.failed and _LAB in item.stash:
+        report.sections.append((f"{report.when} (sipmedia)", _explain(item, item.stash[_LAB])))
     return report
 
 

@@ -69,7 +69,16 @@ class Wire:
             samples[at - start : at - start + len(part)] = part
         return Sound(samples, rate, "the wire")
 
+    def keys(self, destination: Address, payload_type: int) -> str:
+        """The keys in the telephone-event packets to an address (RFC 4733), in order of their timestamps."""
+        events: dict[int, int] = {}
+        for data in self.packets(destination):
+            if data[1] & 0x7F == payload_type and len(data) >= _RTP_HEADER + 4:
+                events.setdefault(int.from_bytes(data[4:8], "big"), data[_RTP_HEADER])
+        return "".join(_KEYS[code] for code in events.values() if code < len(_KEYS))
 
+
+_KEYS = "0123456789*#ABCD"
 _WIDTHS = {"PCMU": 1, "PCMA": 1, "L16": 2}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from weakref import WeakValueDictionary, ref
 
@@ -14,6 +15,8 @@ from sipmedia.simulation.loop import VirtualLoop
 from sipmedia.softphone import Softphone
 from sipmedia.testing.tape import Tape
 from sipmedia.testing.wire import Wire
+
+_TELEPHONE_EVENT = re.compile(r"^a=rtpmap:(\d+) telephone-event/", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class CallRecord:
         """Where our RTP is received."""
         self.receives: dict[str, int] = {}
         """The payload types under which codecs are received."""
+        self.key_type: int | None = None
+        """The payload type under which keys are received (RFC 4733)."""
         self._loop = asyncio.get_running_loop()
         self._sessions: set[str] = set()
         self._listen()
@@ -80,6 +85,8 @@ class CallRecord:
 
     def _note_plan(self, session: MediaSession) -> None:
         self.local = session.local_address
+        key_type = _TELEPHONE_EVENT.search(session.local_sdp or "")
+        self.key_type = int(key_type[1]) if key_type is not None else None
         for stream in session.streams:
             if stream.codec is not None:
                 self.receives[stream.codec] = stream.payload_type

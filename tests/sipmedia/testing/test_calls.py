@@ -82,7 +82,7 @@ async def test_keys(sim_call: SimCall) -> None:
     await caller.send_dtmf("12#")
     assert_dtmf(callee, "12#")
     with pytest.raises(
-        AssertionError, match=r"bob heard the keys '12#', expected '12\*'\n  alice sent 3 keys"
+        AssertionError, match=r"bob heard the keys '12#', expected '12\*'\n  alice pressed 3 keys"
     ):
         assert_dtmf(callee, "12*")
     with pytest.raises(AssertionError, match="alice heard no key, expected '1'"):

@@ -48,9 +48,18 @@ def init(self, samples, *args, **more):
     true_init(self, samples.byteswap(), *args, **more)
 SampleSource.__init__ = init
 """
+NO_KEYS = """
+from media.dtmf.telephone_event import TelephoneEventReceiver
+TelephoneEventReceiver.receive = lambda *arguments: ()
+"""
+NO_BYE = """
+from dialog.usage.invite import InviteUsage
+InviteUsage.bye = lambda *arguments: None
+"""
 NO_JITTER_BUFFER = """
 from media.audio.jitter_buffer import JitterBuffer
-JitterBuffer.__init__.__kwdefaults__.update(delay_ms=0.0, strict=True)
+true_init = JitterBuffer.__init__
+JitterBuffer.__init__ = lambda self, rate, frame, **more: true_init(self, rate, frame, hold=False)
 """
 
 
@@ -63,7 +72,9 @@ JitterBuffer.__init__.__kwdefaults__.update(delay_ms=0.0, strict=True)
         ),
         pytest.param(NO_ACK, "alice never sent an ACK", id="no_ack"),
         pytest.param(SWAPPED_BYTES_WRITTEN, "the byte order of what bob was given", id="swapped_bytes"),
-        pytest.param(NO_JITTER_BUFFER, "alice's jitter buffer: 3?% of the packets arrived", id="no_buffer"),
+        pytest.param(NO_KEYS, "bob's receiver of keys (RFC 4733): the packets hold them", id="no_keys"),
+        pytest.param(NO_BYE, "'BYE' was never sent by bob or alice", id="no_bye"),
+        pytest.param(NO_JITTER_BUFFER, "alice's jitter buffer: ??% of the sound was made up", id="no_buffer"),
     ],
 )
 def test_a_broken_product_fails_it_and_the_message_names_the_cause(
