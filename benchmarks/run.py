@@ -24,7 +24,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import quality
+from benchmarks import conference, quality
 from benchmarks.answering import AnsweringProgram
 from benchmarks.load import OwnGenerators
 from benchmarks.shared_generators import SharedGenerators, present
@@ -195,6 +195,15 @@ class Bench:
                 self.add("PESQ above silence, 5% loss", "", above, ">= 0.45", lambda v: v >= 0.45)
                 self.add("PESQ above Appendix I, 5% loss", "", ours - repetition, "> 0", lambda v: v > 0)
 
+    def conference(self) -> None:
+        """A conference of 32 who all speak, without the sockets."""
+        for names in (["PCMU"] * 32, ["PCMU", "G722"] * 16):
+            cost = conference.measure(names)
+            self.runs.append({"command": "conference", **asdict(cost)})
+            limit = conference.LIMIT_PERCENT
+            self.add(f"conference, {cost.name}", "% of a core", cost.total, f"< {limit:.0f}", limit.__gt__)
+            self.add("  of it for mixing", "% of a core", cost.mixing)
+
     def resting(self) -> None:
         """What it costs to be there: idle CPU, and the import."""
         seconds = 5 if self._quick else 20
@@ -259,6 +268,7 @@ def main() -> int:
             "setup": bench.call_setup,
             "rest": bench.resting,
             "speech": bench.speech,
+            "conference": bench.conference,
         }
         for name in arguments.only or groups:
             if name not in groups:
