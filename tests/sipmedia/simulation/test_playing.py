@@ -152,3 +152,38 @@ def test_a_tone_of_a_country() -> None:
             call.play_tone("dial", "atlantis")
 
     simulate(test)
+
+
+def test_ringback_for_a_caller_while_somebody_else_is_called() -> None:
+    """Early media: the caller hears a tone before the answer, and silence from then on."""
+
+    async def main() -> None:
+        async with (
+            Softphone(Account("sip:a@10.0.0.1"), bind="10.0.0.1:5060") as alice,
+            Softphone(Account("sip:b@10.0.0.2"), bind="10.0.0.2:5060") as bob,
+        ):
+
+            async def answer(event: IncomingCall) -> None:
+                event.call.progress()
+                tone = event.call.play_tone("ringback", "de")
+                await asyncio.sleep(6)
+                tone.stop()
+                await event.call.answer()
+
+            bob.on("incoming_call", answer)
+            call = alice.dial("sip:b@10.0.0.2")
+            ear = Ear()
+            assert call.session is not None
+            call.session.add_sink(ear)
+            await call.answered()
+            loud = [bool(np.abs(frame.samples).max() > 500) for frame in ear.samples]
+            assert sum(loud) == pytest.approx(100, abs=3)  # twice a second
+            heard = len(ear.samples)
+            await asyncio.sleep(1)
+            assert not any(np.abs(frame.samples).max() > 500 for frame in ear.samples[heard + 3 :])
+            await call.hangup()
+
+    network = Network(seed=1)
+    network.host("10.0.0.1")
+    network.host("10.0.0.2")
+    Simulation(network).run(main(), limit=100)
