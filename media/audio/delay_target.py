@@ -33,6 +33,7 @@ class DelayTarget:
 
     __slots__ = (
         "_base_until",
+        "_bin_s",
         "_bins_per_s",
         "_counts",
         "_evaluated",
@@ -46,6 +47,7 @@ class DelayTarget:
         "_peak_at",
         "_peak_ms",
         "_prompt",
+        "_prompt_count",
         "_worst",
         "base",
         "evaluate_at",
@@ -55,6 +57,7 @@ class DelayTarget:
     def __init__(self, most_ms: float) -> None:
         self._ms_per_bin = max(0.5, most_ms / _BINS)
         self._bins_per_s = 1000 / self._ms_per_bin
+        self._bin_s = self._ms_per_bin / 1000
         self._most_s = most_ms / 1000
         self.reset()
 
@@ -73,12 +76,16 @@ class DelayTarget:
         self._least_now = self._least_then = _NEVER
         self._forgotten = True
         self._prompt = False
+        self._prompt_count = 0
         self._peak_ms = self._peak_apart_s = 0.0
         self._peak_at = -_NEVER
 
     def observe(self, transit: float) -> None:
         """Count a packet."""
         lag = transit - self.base
+        if self._least_now <= transit and lag < self._bin_s:  # nearly all packets
+            self._prompt_count += 1
+            return
         if transit < self._least_now:
             self._least_now = transit
             if lag < 0.0:
@@ -118,7 +125,8 @@ class DelayTarget:
                 self._least_then, self._least_now = self._least_now, _NEVER
             self._base_until = now + _BASE_WINDOW_S
         counts, worst = self._counts, self._worst
-        self._worst = 0
+        counts[0] += self._prompt_count
+        self._worst = self._prompt_count = 0
         if not worst and self._prompt:
             counts[0] = 0  # nothing but prompt packets, now as before: the usual case
         elif total := sum(counts):

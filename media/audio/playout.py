@@ -105,6 +105,7 @@ class Playout:
         for number, codec in self._codecs.items():
             if codecs.get(number) != codec:
                 self._decoders.pop(number, None)
+                self._decoder = None
         self._codecs = dict(codecs)
         codec_now = self._codecs.get(self._payload_type)
         if codec_now is None and codecs:
@@ -263,28 +264,19 @@ class Playout:
             return joined[: self.block]
         return joined
 
-    def _decoded(self, entry: Entry) -> Samples | None:
-        samples = self._decode(entry)
-        if samples is None or self._own is not None or self._pause is not None:
-            return samples
-        return self._concealer.good(samples)
+    def _decoded(self, entry: Entry, blend: bool = True) -> Samples | None:
+        """The sound of a packet, which so is played; None if it cannot be decoded.
 
-    def _decode(self, entry: Entry) -> Samples | None:
-        """The sound of a packet, which so is played; None if it cannot be decoded."""
+        After a gap its beginning is blended with what filled that, if `blend`.
+        """
         payload_type, payload, _ = entry
-        if payload_type == self._noise_type:
-            return self._comfort(payload)
-        decoder = self._decoders.get(payload_type)
-        if decoder is None:
-            codec = self._codecs.get(payload_type)
-            if codec is None:  # negotiated away while it was buffered
+        decoder = self._decoder
+        if decoder is None or payload_type != self._playing_type:
+            if payload_type == self._noise_type:
+                return self._comfort(payload)
+            decoder = self._decoder_for(payload_type)
+            if decoder is None:
                 return None
-            decoder = self._decoders[payload_type] = codec.make_decoder()
-        if payload_type != self._playing_type:
-            self._switch(payload_type)
-        if decoder is not self._decoder:
-            self._decoder = decoder
-            self._own = decoder if isinstance(decoder, ConcealingDecoder) else None
         try:
             samples = decoder.decode(payload)
         except CodecError:
@@ -298,9 +290,23 @@ class Playout:
             self._concealer.reset()
         if self._own is None:
             self._pause = None
-        else:
-            self._pause = self._own if self._announces is not None and self._announces(payload) else None
+            return self._concealer.good(samples) if blend else samples
+        self._pause = self._own if self._announces is not None and self._announces(payload) else None
         return samples
+
+    def _decoder_for(self, payload_type: int) -> Decoder | None:
+        """From now on packets are of this type; None if it was negotiated away while they were buffered."""
+        decoder = self._decoders.get(payload_type)
+        if decoder is None:
+            codec = self._codecs.get(payload_type)
+            if codec is None:
+                return None
+            decoder = self._decoders[payload_type] = codec.make_decoder()
+        if payload_type != self._playing_type:
+            self._switch(payload_type)
+        self._decoder = decoder
+        self._own = decoder if isinstance(decoder, ConcealingDecoder) else None
+        return decoder
 
     def _concealed(self, hole: int, most: int, now: float) -> Samples:
         """What stands in for `most` units of a hole at most, or for all of it where its end is known."""
@@ -328,7 +334,7 @@ class Playout:
     def _bridged(self, n: int, now: float) -> Samples:
         """`n` samples in place of lost ones and the packet behind them, which tells where they must lead."""
         got = self.buffer.get(now)
-        after = self._decode(got) if isinstance(got, tuple) else None
+        after = self._decoded(got, blend=False) if isinstance(got, tuple) else None
         if after is None:
             return self._concealer.conceal(n)
         filled = self._concealer.between(n, after)
@@ -375,6 +381,7 @@ class Playout:
         """Begin with this codec and an empty buffer."""
         self._take(codec)
         self._playing_type = self._payload_type
+        self._decoder = None
         self._set_rate(codec)
         self.buffer.reset(codec.clock_rate_hz, self._block_ms)
 
