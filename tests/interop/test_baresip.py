@@ -117,6 +117,41 @@ def test_baresip_holds_and_resumes(addresses: Iterator[Party], folder: Path) -> 
         command.assert_talked()
 
 
+def test_opus_with_all_that_baresip_can_ask_for(addresses: Iterator[Party], folder: Path) -> None:
+    """It calls us, and its description asks for recovery, pauses, stereo and a low rate."""
+    us, peer = next(addresses), next(addresses)
+    mine, theirs = sound.tune(26, 20.0, 48000), sound.tune(27, 20.0, 48000)
+    play = sound.write_wav(folder / "mine.wav", mine, 48000)
+    record = folder / "ours" / "heard.wav"
+    wishes = [
+        "opus_inbandfec yes",
+        "opus_dtx yes",
+        "opus_stereo yes",
+        "opus_sprop_stereo yes",
+        "opus_bitrate 28000",
+    ]
+    arguments = ["--calls", "1", "--codec", "opus", "--play", str(play), "--record", str(record)]
+    with (
+        ours.answering(folder / "ours", us, *arguments) as command,
+        Baresip(
+            peer,
+            folder / "baresip",
+            theirs,
+            rate_hz=48000,
+            codecs=["opus", "auresamp"],
+            dial=us.uri("bob"),
+            settings=wishes,
+        ) as baresip,
+    ):
+        baresip.wait_for("established")
+        time.sleep(4)
+        baresip.command("hangup")
+        command.assert_talked()
+        baresip.stop()
+        sound.assert_heard(baresip.heard(), mine, at_least_s=2, rate_hz=48000)
+    sound.assert_heard(ours.heard(record), theirs, at_least_s=2, rate_hz=48000)
+
+
 def test_keys_both_ways_beside_opus(addresses: Iterator[Party], folder: Path) -> None:
     us, peer = next(addresses), next(addresses)
     sound48 = sound.tune(25, 20.0, 48000)

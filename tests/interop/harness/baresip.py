@@ -86,7 +86,8 @@ class Baresip(PeerProcess):
     """baresip, started at once; it answers every call, or calls `dial`.
 
     `sound` is what it plays, from the beginning of the call, once; `heard()` is what came from the other
-    party. It ends by itself after `seconds`.
+    party. `settings` are more lines of its configuration, `account` more parameters of its account. It ends
+    by itself after `seconds`.
     """
 
     def __init__(
@@ -98,6 +99,8 @@ class Baresip(PeerProcess):
         rate_hz: int = RATE_HZ,
         codecs: Sequence[str] = ("g711",),
         dial: str | None = None,
+        settings: Sequence[str] = (),
+        account: str = "",
         seconds: int = 20,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +108,8 @@ class Baresip(PeerProcess):
         write_wav(folder / "play.wav", sound, rate_hz)
         self._control = party.host, free_port(party.host, socket.SOCK_STREAM)
         modules = [*codecs, "aufile", "ausine", "aubridge", "sndfile"]
-        settings = [
+        configuration = [
+            *settings,
             "poll_method epoll",
             f"sip_listen {party.bind}",
             f"net_interface {party.host}",
@@ -131,9 +135,9 @@ class Baresip(PeerProcess):
             f"ctrl_tcp_listen {party.host}:{self._control[1]}",
             "ringback_disabled yes",
         ]
-        (folder / "config").write_text("\n".join(settings) + "\n")
+        (folder / "config").write_text("\n".join(configuration) + "\n")
         mode = "manual" if dial else "auto"
-        (folder / "accounts").write_text(f"<{party.uri('bob')}>;regint=0;answermode={mode}\n")
+        (folder / "accounts").write_text(f"<{party.uri('bob')}>;regint=0;answermode={mode}{account}\n")
         (folder / "contacts").write_text("")
         command = [PROGRAM, "-f", str(folder), "-t", str(seconds)]
         if dial:
