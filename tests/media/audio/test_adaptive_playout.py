@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from media.audio.jitter_buffer import JitterBuffer
 from media.audio.playout import Playout
@@ -174,3 +176,34 @@ def test_a_sender_whose_timestamps_fall_behind_in_steps_is_heard_again_soon() ->
     """60 ms, four times: no gap is long enough for a new spurt, all together are more than we wait."""
     result = run(lambda at, _: 0.01 + 0.06 * min(4, max(0, int((at - 3) / 0.08))), seconds=8)
     assert result.buffer.late <= 15
+
+
+packets = st.tuples(
+    st.integers(-3, 12),  # steps of the timestamp, in packets
+    st.floats(0.0, 0.4),  # lag
+    st.sampled_from([40, 80, 160, 240, 480]),  # samples in it
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(packets, max_size=3), max_size=120), st.sampled_from([10, 20]), st.booleans())
+def test_whatever_comes_blocks_are_whole_and_the_delay_is_bounded(
+    ticks: list[list[tuple[int, float, int]]], block_ms: int, strict: bool
+) -> None:
+    buffer = JitterBuffer(8000, block_ms, strict=strict)
+    player = Playout({0: g711.PCMU}, block_ms, buffer)
+    now, timestamp = 10.0, 0
+    for arrived in ticks:
+        for steps, lag, size in arrived:
+            timestamp += steps * 160
+            player.put(timestamp % 2**32, 0, CODED[:size], now - lag * 0.05)
+        block = player.pull(now)
+        assert block is None or len(block) == block_ms * 8
+        now += block_ms / 1000
+    heard = 0
+    for tick in range(400):
+        player.put((timestamp + 100_000 + tick * block_ms * 8) % 2**32, 0, CODED[: block_ms * 8], now)
+        heard += player.pull(now) is not None
+        now += block_ms / 1000
+    assert heard > 350
+    assert buffer.current_delay_ms < 320
