@@ -86,8 +86,7 @@ class Baresip(PeerProcess):
     """baresip, started at once; it answers every call, or calls `dial`.
 
     `sound` is what it plays, from the beginning of the call, once; `heard()` is what came from the other
-    party. `settings` are more lines of its configuration, `account` more parameters of its account. It ends
-    by itself after `seconds`.
+    party. `settings` are more lines of its configuration. It ends by itself after `seconds`.
     """
 
     def __init__(
@@ -100,7 +99,6 @@ class Baresip(PeerProcess):
         codecs: Sequence[str] = ("g711",),
         dial: str | None = None,
         settings: Sequence[str] = (),
-        account: str = "",
         seconds: int = 20,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -137,7 +135,7 @@ class Baresip(PeerProcess):
         ]
         (folder / "config").write_text("\n".join(configuration) + "\n")
         mode = "manual" if dial else "auto"
-        (folder / "accounts").write_text(f"<{party.uri('bob')}>;regint=0;answermode={mode}{account}\n")
+        (folder / "accounts").write_text(f"<{party.uri('bob')}>;regint=0;answermode={mode}\n")
         (folder / "contacts").write_text("")
         command = [PROGRAM, "-f", str(folder), "-t", str(seconds)]
         if dial:

@@ -82,6 +82,12 @@ def bye(cseq: int = 2) -> str:
     return _request("BYE", cseq, f"bye{cseq}", inside=True)
 
 
+def info(cseq: int, content_type: str, body: str) -> str:
+    """An INFO in the dialog, of the kind without a package."""
+    text = _request("INFO", cseq, f"info{cseq}", inside=True, body=body)
+    return text.replace("application/sdp", content_type)
+
+
 def options() -> str:
     return _request("OPTIONS", 1, "options1", inside=False, extra="Accept: application/sdp\n")
 
