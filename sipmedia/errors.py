@@ -20,6 +20,10 @@ FailureCause = Literal["rejected", "timeout", "transport", "cancelled", "no_ack"
 our answer was never acknowledged, no sound could be agreed upon, or the phone is closing."""
 
 _SENTENCES = {
+    300: "the far end names several other addresses to call",
+    301: "the far end has moved for good: call the address it names",
+    302: "the far end has moved: call the address it names",
+    305: "the far end wants to be called through a proxy",
     400: "the far end could not read our request",
     401: "the far end wants a password",
     403: "the far end forbids this call",

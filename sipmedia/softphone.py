@@ -15,6 +15,7 @@ from dialog import events as sip
 from dialog.config import UserAgentConfig
 from dialog.errors import AddressInUse as SipAddressInUse
 from dialog.errors import BadAddress, LocalProtocolError, ParseError
+from dialog.locating import query_for
 from dialog.uri import SipUri
 from dialog.usage.invite import InviteUsage
 from dialog.user_agent import TracedMessage, UserAgent
@@ -192,6 +193,7 @@ class Softphone(Emitter):
             open. May raise :class:`media.MediaError` (no free port, no such codec).
         """
         agent = self._open_agent()
+        _check_transport(target)
         account = account or self.accounts[0]
         media = self._offer_answer(codecs, lambda: _host_of(target))
         body = None if late_offer else media.offer()
@@ -321,6 +323,20 @@ class Softphone(Emitter):
     def _capabilities(self) -> bytes:
         """What we can do, for the 200 to OPTIONS (RFC 3261 s11.2)."""
         return self.media.capabilities().encode()
+
+
+def _check_transport(target: str) -> None:
+    """:raises InvalidAddress: for a SIP URI that asks for a transport we do not speak."""
+    try:
+        uri = SipUri.parse(target)
+    except ParseError:
+        return  # said better by who calls it
+    if uri.scheme == "sips":
+        raise InvalidAddress(f"cannot call {target!r}: there is no TLS yet, so no sips: URI; try sip:")
+    if query_for(uri) is None:
+        raise InvalidAddress(
+            f"cannot call {target!r}: there is no {uri.transport} yet, only UDP; leave out ;transport="
+        )
 
 
 def _why_not(error: Exception) -> str:
