@@ -9,7 +9,7 @@ import numpy as np
 from media.codec import g711, g722
 from media.engine import Engine
 from media.events import DtmfReceived
-from media.forwarding import Forwarder
+from media.forwarding import Filler, Forwarder
 from media.frame import AudioFrame
 from media.plan import Address, MediaDirection
 from media.rtp.packet import RtpPacket
@@ -178,3 +178,21 @@ def test_nothing_is_sent_on_while_held() -> None:
     for packet in said(10, sequence=65540 & 0xFFFF, timestamp=1600 - 256):
         switch.tick([packet])
     assert switch.out == []
+
+
+def test_silence_is_sent_while_nothing_comes() -> None:
+    """A peer behind a NAT may wait to hear us before it says anything."""
+    switch = Switch()
+    switch.far.outbound.set_source(Filler(switch.forwarder))
+    for _ in range(30):
+        switch.tick()
+    assert len(switch.out) == 20
+    assert {packet.payload for packet in switch.out} == {b"\xff" * 160}
+    packets = said(20)
+    for packet in packets:
+        switch.tick([packet])
+    speech = [packet.payload for packet in switch.out[20:] if packet.payload != b"\xff" * 160]
+    assert speech == [packet.payload for packet in packets[-len(speech) :]]
+    assert len(speech) >= 17
+    numbers = [packet.sequence_number for packet in switch.out]
+    assert all((b - a) % 65536 == 1 for a, b in itertools.pairwise(numbers))

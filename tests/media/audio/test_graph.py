@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.audio.graph import Echo, Playlist, SampleSource, Tee
+from media.errors import BadAudio
 from media.frame import AudioFrame, Samples
 
 RATE = 8000
@@ -164,3 +165,39 @@ def test_tee() -> None:
     frames = [tee.pull(160), tee.pull(160), tee.pull(160)]
     assert frames[2] is None
     assert tap.frames == frames[:2]
+
+
+def test_what_is_played_first_comes_before_the_rest_which_goes_on_afterwards() -> None:
+    playlist = Playlist()
+    done: list[str] = []
+    playlist.play(SampleSource(np.arange(1, 9, dtype=np.int16), 8000), lambda _: done.append("long"))
+    heard = [playlist.pull(2)]
+    playlist.play(SampleSource(np.full(4, 50, np.int16), 8000), lambda _: done.append("short"), first=True)
+    heard += [playlist.pull(2) for _ in range(5)]
+    assert [frame.samples.tolist() for frame in heard if frame] == [
+        [1, 2],
+        [50, 50],
+        [50, 50],
+        [3, 4],
+        [5, 6],
+        [7, 8],
+    ]
+    assert playlist.pull(2) is None
+    assert done == ["short", "long"]
+
+
+def test_samples_can_be_sought() -> None:
+    source = SampleSource(np.arange(100, dtype=np.int16), 100, repeat=2)
+    assert source.duration_s == 1.0
+    source.seek(0.5)
+    assert source.position_s == 0.5
+    frame = source.pull(60)
+    assert frame is not None
+    assert frame.samples.tolist() == [*range(50, 100), *range(10)]
+    source.seek(99.0)
+    frame = source.pull(4)
+    assert frame is not None
+    assert frame.samples.tolist() == [99, 0, 0, 0]
+    assert source.pull(4) is None
+    with pytest.raises(BadAudio):
+        source.seek(-0.1)

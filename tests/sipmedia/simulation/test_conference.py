@@ -248,6 +248,19 @@ def test_a_bridge_hides_no_loss_and_adds_no_buffer() -> None:
     simulate(test, ["PCMU", "PCMU"], loss=0.03)
 
 
+def test_a_bridge_transcodes_when_one_side_sends_another_codec_than_we_do() -> None:
+    async def test(hub: Softphone, calls: list[Call], ears: list[Ear]) -> None:
+        joined = bridge(*calls)
+        await asyncio.sleep(1)
+        joined._on_misfit()  # as the media thread would tell
+        await asyncio.sleep(3)
+        assert joined.transcodes
+        assert ears[0].hears(700.0)
+        assert ears[1].hears(500.0)
+
+    simulate(test, ["PCMU", "PCMU"], delay=0.01)
+
+
 def test_announcements_into_a_bridge() -> None:
     async def test(hub: Softphone, calls: list[Call], ears: list[Ear]) -> None:
         with bridge(*calls):
