@@ -71,11 +71,12 @@ class _Side:
 class FileRecorder:
     """Records one direction in mono, both mixed ("mix"), or both in stereo: left sent, right received.
 
-    Give `sent` to the stream as a tap and `received` as a sink. The recording begins with the first
-    frame of either. WAV is readable up to the last second even if the process dies; by the path's
-    suffix, or `format`, other formats of soundfile ("FLAC", "OGG", "OPUS") are written too. The file is
-    made at once, so that a path that cannot be written is the caller's `BadAudio`. A disk that fails later
-    ends the recording, never the call: see `Recording.error`.
+    Give `sent` to the stream as a tap and `received` as a sink, whatever the layout: the recording begins
+    and ends with the first and last frame of either, with silence in it where nothing came. WAV is readable
+    up to the last second even if the process dies; by the path's suffix, or `format`, other formats of
+    soundfile ("FLAC", "OGG", "OPUS") are written too. The file is made at once, so that a path that cannot
+    be written is the caller's `BadAudio`. A disk that fails later ends the recording, never the call: see
+    `Recording.error`.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class FileRecorder:
         self._writer: AudioWriter | None = open_writer(file, sample_rate_hz, self._channels, format)
         # Handed from the media thread (which counts what it put in) to the file thread (what it took out).
         self._queue: deque[tuple[int, AudioFrame]] = deque()
+        self._other_side: tuple[float, float] | None = None  # when it began, and where it is
         self._put_in = 0.0
         self._taken_out = 0.0
         self._written_at = 0.0
@@ -110,7 +112,11 @@ class FileRecorder:
 
     def take(self, side: _Side, frame: AudioFrame) -> None:
         """What the two sinks call, on the media thread."""
-        if side.channel < 0 or self._stopped:
+        if self._stopped:
+            return
+        if side.channel < 0:  # not recorded, but it tells how time passes
+            time = frame.timestamp / frame.sample_rate_hz
+            self._other_side = (self._other_side or (time, 0.0))[0], time + frame.duration
             return
         if self._put_in - self._taken_out > QUEUE_S * self._tracks:
             self.samples_dropped += len(frame.samples)
@@ -144,6 +150,8 @@ class FileRecorder:
 
     def _write(self) -> None:
         try:
+            if self._other_side is not None:
+                self._timeline.begin(self._other_side[0])
             while self._queue:
                 channel, frame = self._queue.popleft()
                 self._taken_out += len(frame.samples) / frame.sample_rate_hz
@@ -163,6 +171,8 @@ class FileRecorder:
         if not self._done.is_set():
             self._write()
             try:
+                if self._other_side is not None:
+                    self._timeline.reach(self._other_side[1])
                 self._timeline.finish()
                 self._write_up_to(self._timeline.end)
                 if self._writer is not None:

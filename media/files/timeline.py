@@ -45,6 +45,16 @@ class Timeline:
             track.convert(frame, start, self._rate)
         self.end = max(self.end, start + len(frame.samples) * self._rate // frame.sample_rate_hz)
 
+    def begin(self, time: float) -> None:
+        """Let time begin there (seconds of the stream), unless it has begun."""
+        if self._origin is None:
+            self._origin = time
+
+    def reach(self, time: float) -> None:
+        """Let it last until there."""
+        if self._origin is not None:
+            self.end = max(self.end, round((time - self._origin) * self._rate))
+
     def finish(self) -> None:
         """No more frames come: put what rate converters still hold in its place."""
         for track in self._tracks:

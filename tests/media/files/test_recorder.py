@@ -251,3 +251,22 @@ def test_other_formats(tmp_path: Path, name: str, rate: int, format: str, subtyp
 def test_opus_at_a_rate_it_has_not(tmp_path: Path) -> None:
     with pytest.raises(BadAudio, match=r"a\.opus cannot be recorded into as OPUS"):
         FileRecorder(tmp_path / "a.opus", 44100, now)
+
+
+@pytest.mark.parametrize("early", [0, 4000])
+def test_one_side_is_aligned_by_the_other(tmp_path: Path, early: int) -> None:
+    """We send all the time, the peer speaks from 1 s to 2 s of 4: there is silence before and after."""
+    path = tmp_path / "received.wav"
+    theirs = noise(8000, 2)
+    recorder = FileRecorder(path, RATE, now, layout="received")
+    late = frames(theirs, start=8000 + early)
+    for i, frame in enumerate(frames(noise(32000), start=early)):
+        if 50 <= i < 100:
+            recorder.received.push(late[i - 50])
+        recorder.sent.push(frame)
+    recorder.close()
+    assert recorder.wait(0).duration == 4.0
+    samples, _ = read(path)
+    assert np.array_equal(samples[8000:16000, 0], theirs)
+    assert not samples[:8000].any()
+    assert not samples[16000:].any()
