@@ -113,7 +113,7 @@ class ManagerConfig:
     (None: the same). `default_audio_codecs` are in order of preference; an answer follows the
     order of the offer unless `prefer_own_codecs`, and names all common ones unless `answer_one_codec`.
     `rtcp_mux` offers and accepts RTCP on the RTP port (RFC 5761), `rtcp_reduced_size` RTCP without a leading
-    report (RFC 5506). `comfort_noise` offers and accepts CN
+    report (RFC 5506), `rtcp_xr` VoIP metrics in RTCP (RFC 3611). `comfort_noise` offers and accepts CN
     (RFC 3389), with `silence_suppression` our pauses are sent as such. `idle` says what a session sends
     when there is nothing to send. `jitter_buffer` says how long received packets wait.
     `statistics_interval_s` is the period of the `statistics` event, made only while somebody listens for it.
@@ -129,6 +129,7 @@ class ManagerConfig:
     answer_one_codec: bool = False
     rtcp_mux: bool = False
     rtcp_reduced_size: bool = False
+    rtcp_xr: bool = False
     comfort_noise: bool = False
     silence_suppression: bool = False
     idle: Literal["none", "silence"] = "none"

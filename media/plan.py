@@ -76,3 +76,5 @@ class StreamPlan:
     cname: str = ""
     rtcp_mux: bool = False
     rtcp_reduced_size: bool = False
+    rtcp_xr: bool = False
+    """Whether our reports tell VoIP metrics (RFC 3611)."""

@@ -27,6 +27,7 @@ def agreed_plan(audio: AudioAgreement, known: Mapping[int, Codec], cname: str) -
         cname=cname,
         rtcp_mux=audio.rtcp_mux,
         rtcp_reduced_size=audio.rtcp_reduced_size,
+        rtcp_xr=audio.rtcp_xr,
     )
 
 

@@ -44,6 +44,8 @@ class MediaStats:
     """Loss of what we send, as the peer last reported it."""
     remote_jitter: float | None = None
     """Jitter of what we send, as the peer last reported it."""
+    remote_mos: float | None = None
+    """What a listener at the far end would say, if the peer sends VoIP metrics (RFC 3611)."""
     dtmf_sent: int = 0
     dtmf_received: int = 0
     send_errors: int = 0
@@ -121,6 +123,7 @@ def media_stats(counted: StreamStatistics, codec: str | None) -> MediaStats:
         ),
         remote_packet_loss_rate=report.fraction_lost if report else None,
         remote_jitter=report.jitter_ms if report else None,
+        remote_mos=None if counted.remote_metrics is None else counted.remote_metrics.mos_conversation,
         dtmf_sent=counted.dtmf_sent,
         dtmf_received=counted.dtmf_received,
         send_errors=counted.send_errors,

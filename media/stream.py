@@ -29,10 +29,12 @@ from media.latency import LatencyLedger, received_audio
 from media.outbound import Outbound
 from media.plan import Address, StreamPlan
 from media.quality import QualityMeter
-from media.rtcp.packet import Goodbye, parse_compound
+from media.rtcp.packet import Goodbye, OtherPacket, parse_compound
 from media.rtcp.report import Reporter
+from media.rtcp.xr import VoipMetrics, extended_report, voip_metrics_in
 from media.rtp.packet import is_rtcp
 from media.rtp.statistics import RemoteReport, StreamStatistics
+from media.voip_metrics import measured
 
 Send = Callable[[bytes, Address], object]
 _RTTS = 16
@@ -50,6 +52,7 @@ class Stream:
         "_emit",
         "_opened_at",
         "_random",
+        "_remote_metrics",
         "_rtcp_address",
         "_rtcp_due",
         "_rtcp_foreign",
@@ -91,6 +94,7 @@ class Stream:
         self.outbound = Outbound(self, random, send_rtp)
         self.reporter = Reporter(self.outbound.sender, random, now, wall_offset)
         self.quality = QualityMeter()
+        self._remote_metrics: VoipMetrics | None = None
         self._rtts_ms: deque[float] = deque(maxlen=_RTTS)
         self.failures = 0
         self.closed = False
@@ -179,11 +183,21 @@ class Stream:
             )
         remote, receiver = self.inbound.source.ssrc, self.inbound.receiver
         for packet in packets:
+            if isinstance(packet, OtherPacket):
+                self._receive_metrics(packet)
             if isinstance(packet, Goodbye) and (remote is None or remote in packet.sources):
                 if receiver is not None:
                     self.reporter.remote_left(receiver, arrival)
                     self._rtcp_due = self.reporter.interval.deadline
                 self._emit(RtcpBye(self.handle, packet.reason))
+
+    def _receive_metrics(self, packet: OtherPacket) -> None:
+        try:
+            for metrics in voip_metrics_in(packet):
+                if metrics.ssrc == self.outbound.sender.ssrc:
+                    self._remote_metrics = metrics
+        except BadPacket:
+            self._rtcp_garbage += 1
 
     # --- from the halves ---
 
@@ -249,6 +263,7 @@ class Stream:
                 remote.jitter * 1000 / self._clock_rate_hz(),
                 reporter.remote_block_at,
             ),
+            remote_metrics=self._remote_metrics,
             ssrc=sender.ssrc,
             remote_ssrc=source.ssrc,
             source=source.address,
@@ -307,6 +322,21 @@ class Stream:
     def _receive_muxed(self, data: bytes, source: Address, arrival: float) -> None:
         (self.receive_rtcp if is_rtcp(data) else self.inbound.receive)(data, source, arrival)
 
+    def _metrics(self) -> bytes:
+        """How we hear the peer, for it; nothing before we do."""
+        receiver, ledger = self.inbound.receiver, self.latency()
+        if receiver is None or ledger is None:
+            return b""
+        metrics = measured(
+            receiver,
+            self.buffer,
+            ledger,
+            self.quality.last,
+            packet_ms=self.inbound.playout.packet_ms,
+            rtt_s=self.reporter.rtt_s,
+        )
+        return bytes(extended_report(self.outbound.sender.ssrc, metrics))
+
     def _say_goodbye(self, now: float) -> None:
         destination = self._rtcp_destination()
         spoke = self.outbound.sender.packets or self.reporter.packets_sent
@@ -324,6 +354,8 @@ class Stream:
             data = self.reporter.report(
                 now, self.inbound.receiver, self.plan.cname, self.outbound.sender.timestamp
             )
+            if self.plan.rtcp_xr:
+                data += self._metrics()
             self._rtcp_sender()(data, destination)
         self._rtcp_due = self.reporter.interval.deadline
         self._rate_interval()

@@ -25,6 +25,7 @@ class Wishes:
     one_codec: bool
     rtcp_mux: bool
     rtcp_reduced_size: bool
+    rtcp_xr: bool
     events_payload_type: int | None
     comfort_noise: bool
     silence_suppression: bool
@@ -44,6 +45,7 @@ class Wishes:
             one_codec=config.answer_one_codec,
             rtcp_mux=config.rtcp_mux,
             rtcp_reduced_size=config.rtcp_reduced_size,
+            rtcp_xr=config.rtcp_xr,
             events_payload_type=101,
             comfort_noise=config.comfort_noise,
             silence_suppression=config.silence_suppression,
@@ -82,6 +84,7 @@ class Wishes:
             one_codec=self.one_codec,
             rtcp_mux=self.rtcp_mux,
             rtcp_reduced_size=self.rtcp_reduced_size,
+            rtcp_xr=self.rtcp_xr,
             comfort_noise=self.comfort_noise,
             silence_suppression=self.silence_suppression,
             enabled=self.audio_enabled,

@@ -165,6 +165,16 @@ class JitterBuffer:
         self._end: int | None = None
 
     @property
+    def adaptive(self) -> bool:
+        """Whether the delay follows the network."""
+        return not self._strict
+
+    @property
+    def max_delay_ms(self) -> float:
+        """What the delay is never longer than, but for a tick."""
+        return self._max_delay_ms
+
+    @property
     def depth_ms(self) -> float:
         """From the cursor to the end of what is buffered."""
         if not self._packets:

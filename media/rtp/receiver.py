@@ -1,6 +1,7 @@
 """What is known about one remote source: loss, jitter, duplicates (RFC 3550 A.1, A.3, A.8)."""
 
-from media.rtp.sequence import SequenceTracker
+from media.rtp.bursts import Bursts
+from media.rtp.sequence import MAX_DROPOUT, SequenceTracker
 
 _WINDOW = (1 << 56) - 1
 
@@ -19,6 +20,7 @@ class Receiver:
         "clock_rate_hz",
         "duplicates",
         "last_sequence_number",
+        "losses",
         "received",
         "reordered",
         "sequence",
@@ -32,6 +34,7 @@ class Receiver:
         self.received = 0
         self.duplicates = 0
         self.reordered = 0
+        self.losses = Bursts()
         self.bursts = 0
         """How often packets were missing that were before this one, however many: runs of loss."""
         self.last_sequence_number = 0
@@ -67,6 +70,8 @@ class Receiver:
             self.last_sequence_number = sequence_number
             if delta != 1 and highest >= 0:
                 self.bursts += 1
+                if delta < MAX_DROPOUT:
+                    self.losses.missing(highest + 1, delta - 1)
         else:
             bit = 1 << -delta
             if self._seen & bit:

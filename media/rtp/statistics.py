@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from media.latency import LatencyLedger
 from media.plan import Address
 from media.quality import IntervalQuality
+from media.rtcp.xr import VoipMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class StreamStatistics:
     """Interarrival jitter (RFC 3550 A.8)."""
     rtt_ms: float | None = None
     remote_report: RemoteReport | None = None
+    remote_metrics: VoipMetrics | None = None
+    """How the peer hears us, if it sends extended reports (RFC 3611)."""
     ssrc: int = 0
     remote_ssrc: int | None = None
     source: Address | None = None

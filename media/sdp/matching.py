@@ -65,6 +65,7 @@ class LocalAudio:
     one_codec: bool = False
     rtcp_mux: bool = False
     rtcp_reduced_size: bool = False
+    rtcp_xr: bool = False
     comfort_noise: bool = False
     silence_suppression: bool = False
     enabled: bool = True
@@ -93,6 +94,8 @@ class AudioAgreement:
     remote_rtcp: Address | None
     rtcp_mux: bool
     rtcp_reduced_size: bool
+    rtcp_xr: bool = False
+    """Whether the peer wants our VoIP metrics (RFC 3611), and we send them."""
 
 
 CodecKey = tuple[str, int, int]
@@ -176,6 +179,7 @@ def audio_line(
     events: frozenset[int] | None = OUR_EVENTS,
     rtcp_mux: bool = False,
     rtcp_reduced_size: bool = False,
+    rtcp_xr: bool = False,
 ) -> MediaDescription:
     """Our audio line with these formats; `events` None leaves the fmtp of telephone-event out."""
     parameters = {key_of(codec): codec.fmtp for codec in local.codecs if codec.fmtp}
@@ -192,6 +196,8 @@ def audio_line(
         lines.append(Line("a", "rtcp-mux"))
     if rtcp_reduced_size:
         lines.append(Line("a", "rtcp-rsize"))
+    if rtcp_xr:
+        lines.append(Line("a", "rtcp-xr:voip-metrics"))
     lines.append(Line("a", direction.value))
     formats = tuple(str(entry.payload_type) for entry in entries)
     return MediaDescription("audio", local.port, protocol, formats, tuple(lines))
@@ -269,6 +275,7 @@ def answer_audio(
             events=_answered_events(media, chosen),
             rtcp_mux=agreement.rtcp_mux,
             rtcp_reduced_size=agreement.rtcp_reduced_size,
+            rtcp_xr=agreement.rtcp_xr,
         ),
         agreement,
     )
@@ -351,6 +358,7 @@ def _agree(
         remote_rtcp=remote_rtp if mux else remote_rtcp,
         rtcp_mux=mux,
         rtcp_reduced_size=local.rtcp_reduced_size and media.has("rtcp-rsize"),
+        rtcp_xr=local.rtcp_xr and "voip-metrics" in (media.attribute("rtcp-xr") or "").split(),
     )
 
 

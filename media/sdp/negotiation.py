@@ -164,6 +164,7 @@ class Negotiation:
                 local.direction,
                 rtcp_mux=local.rtcp_mux,
                 rtcp_reduced_size=local.rtcp_reduced_size,
+                rtcp_xr=local.rtcp_xr,
             )
             if index is None:
                 index = len(media)

@@ -1,5 +1,6 @@
 """Streams of two engines talking to each other through a network that does its worst."""
 
+import random
 import struct
 from collections.abc import Iterable
 from dataclasses import replace
@@ -599,3 +600,24 @@ def test_whatever_order_of_plans_and_wishes_nothing_fails_and_sound_comes_back(
     pair.run(0.5)
     assert place_of(pair.b.heard.samples[-800:], sent_by(pair.a).samples) > 0
     assert pair.a.events(StreamFailed) == pair.b.events(StreamFailed) == []
+
+
+def test_voip_metrics_tell_the_sender_how_it_is_heard() -> None:
+    draw = random.Random(4)
+
+    def network(_: int, data: bytes) -> Iterable[tuple[float, bytes]]:
+        return [] if draw.random() < 0.1 else [(0.004, data)]
+
+    a = Party(A, plan(B), 1)
+    b = Party(B, replace(plan(A), rtcp_xr=True), 2)
+    a.stream.outbound.set_source(Noise())
+    pair = Pair(a, b, network)
+    pair.run(30)
+    metrics = a.stream.statistics().remote_metrics
+    assert metrics is not None
+    assert metrics.ssrc == a.stream.outbound.sender.ssrc
+    assert metrics.loss_rate == pytest.approx(0.1, abs=0.03)
+    assert metrics.burst_density > metrics.gap_density > 0
+    assert metrics.mos_conversation is not None
+    assert 2.5 < metrics.mos_conversation < 4
+    assert b.stream.statistics().remote_metrics is None

@@ -701,3 +701,15 @@ def test_audio_refused_by_the_answer() -> None:
     machine.set_remote_answer(sdp("audio 0 RTP/AVP 0"))
     assert machine.audio is None
     assert machine.agreed
+
+
+def test_voip_metrics_when_both_want_them() -> None:
+    offer = sdp("audio 4000 RTP/AVP 0|rtcp-xr:rcvr-rtt=all voip-metrics")
+    for wanted in (False, True):
+        machine, answer = answer_to(offer, local(rtcp_xr=wanted))
+        assert machine.audio is not None
+        assert machine.audio.rtcp_xr == answer.media[0].has("rtcp-xr") == wanted
+    machine, answer = answer_to(sdp("audio 4000 RTP/AVP 0|rtcp-xr:rcvr-rtt=all"), local(rtcp_xr=True))
+    assert machine.audio is not None
+    assert not machine.audio.rtcp_xr
+    assert Negotiation(1).create_offer(local(rtcp_xr=True)).media[0].attribute("rtcp-xr") == "voip-metrics"
