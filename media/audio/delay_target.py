@@ -12,6 +12,8 @@ them has gone by without another one.
 A packet costs a subtraction, two comparisons and an addition; all else is done five times a second.
 """
 
+from math import exp
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,11 +31,10 @@ _SAME_PEAK_S = 0.6
 
 
 class DelayTarget:
-    """What the lags of one source ask for; `least_ms` at least and `most_ms` at most."""
+    """What the lags of one source ask for, up to `most_ms`; lags below `prompt_ms` count as none."""
 
     __slots__ = (
         "_base_until",
-        "_bin_s",
         "_bins_per_s",
         "_counts",
         "_evaluated",
@@ -48,16 +49,17 @@ class DelayTarget:
         "_peak_ms",
         "_prompt",
         "_prompt_count",
+        "_prompt_s",
         "_worst",
         "base",
         "evaluate_at",
         "needed_ms",
     )
 
-    def __init__(self, most_ms: float) -> None:
+    def __init__(self, most_ms: float, prompt_ms: float = 0.0) -> None:
         self._ms_per_bin = max(0.5, most_ms / _BINS)
         self._bins_per_s = 1000 / self._ms_per_bin
-        self._bin_s = self._ms_per_bin / 1000
+        self._prompt_s = max(self._ms_per_bin, prompt_ms) / 1000
         self._most_s = most_ms / 1000
         self.reset()
 
@@ -83,7 +85,7 @@ class DelayTarget:
     def observe(self, transit: float) -> None:
         """Count a packet."""
         lag = transit - self.base
-        if self._least_now <= transit and lag < self._bin_s:  # nearly all packets
+        if self._least_now <= transit and lag < self._prompt_s:  # nearly all packets
             self._prompt_count += 1
             return
         if transit < self._least_now:
@@ -131,7 +133,7 @@ class DelayTarget:
             counts[0] = 0  # nothing but prompt packets, now as before: the usual case
         elif total := sum(counts):
             histogram = self._histogram
-            histogram *= np.exp(-min(5.0, now - self._evaluated) / _MEMORY_S)
+            histogram *= exp(-min(5.0, now - self._evaluated) / _MEMORY_S)
             histogram += np.array(counts) * (1.0 / max(10.0, total))
             self._remember_peaks(now, worst * self._ms_per_bin)
             above = np.cumsum(histogram[::-1])

@@ -135,7 +135,7 @@ class JitterBuffer:
         if not hold:
             self._delay_ms = delay_ms = 0.0
         self._packets: dict[int, Entry] = {}
-        self._arrivals = DelayTarget(max_delay_ms)
+        self._arrivals = DelayTarget(max_delay_ms, delay_ms - _MARGIN_MS)
         self.floor_ms = 0.0
         """The least time that packets shall be there before their turn, so that a lost one's successor is."""
         self.check_at = 0.0
