@@ -56,9 +56,7 @@ class WriteQueue:
         self._last_sent_position = 0
         self._drained: list[Callable[[], None]] = []
         self._total_sent = 0  # since the start
-        self._marks: deque[tuple[int, Callable[[bool], None]]] = (
-            deque()
-        )  # by the total sent then
+        self._marks: deque[tuple[int, Callable[[bool], None]]] = deque()  # by the total sent then
         self._closed = False
         self._silence = np.zeros(0, np.int16)
 
