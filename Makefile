@@ -2,6 +2,7 @@
 # make test   installs into .venv (pip only) and runs every test
 # make check  format, lint, types and the fast tests: what to run before a commit
 # make interop / make bench: calls with real peer programs; figures beside other toolkits
+# make format / make clean: tidy the code; remove .venv and what was built
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -11,7 +12,7 @@ BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
+	@sed -n -e '/^$$/q' -e 's/^# //p' $(firstword $(MAKEFILE_LIST))
 
 # A stamp per kind of install: pip runs again only when pyproject.toml changed.
 $(VENV)/.installed: pyproject.toml

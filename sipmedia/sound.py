@@ -80,7 +80,7 @@ class CallSound(Emitter):
 
     @property
     def rate(self) -> int:
-        """Samples per second of what is written and heard: 8000, or 16000 with G.722."""
+        """Samples per second of what is written and heard: the codec's, 8000 with G.711, 16000 with G.722."""
         return self._open_session().rate
 
     def statistics(self) -> SessionStatistics | None:

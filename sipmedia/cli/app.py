@@ -44,7 +44,7 @@ Play = Annotated[
     typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Sound to play (WAV, FLAC, Ogg, MP3)."),
 ]
 Record = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Record what is heard (WAV; by suffix FLAC, Ogg).")
+    Path | None, typer.Option(metavar="FILE", help="Record what is heard (WAV; by suffix FLAC, Opus, Ogg).")
 ]
 Stereo = Annotated[
     bool, typer.Option("--stereo", help="Record both parties: we on the left, they on the right.")
@@ -52,7 +52,7 @@ Stereo = Annotated[
 Dtmf = Annotated[str, typer.Option(metavar="DIGITS", help="Keys to press once the call is up: 0-9 * # A-D.")]
 Codec = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="Codec to use; repeat it, best first: PCMU, PCMA, G722, L16."),
+    typer.Option(metavar="NAME", help="Codec to use; repeat it, best first: opus, G722, PCMU, PCMA, L16."),
 ]
 Trace = Annotated[
     Path | None, typer.Option(metavar="FILE.svg", help="Save the ladder of the call (.txt: as text).")
