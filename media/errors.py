@@ -12,7 +12,7 @@
     ├── BadAddress          not an address, or not one of this machine
     ├── PortError
     │   ├── AddressInUse    somebody else holds the port
-    │   ├── BadPortRange    empty, odd, or outside 1024-65535
+    │   ├── BadPortRange    empty, odd, or outside 1-65535
     │   └── PortsExhausted  every port of the range is taken
     ├── UnknownCodec        no codec of that name; lists those there are
     ├── CodecUnavailable    a codec whose library is not installed; says what to install

@@ -51,7 +51,7 @@ _SENTENCES = {
 
 _CAUSES = {
     "timeout": "nobody answered: no reply within the time allowed",
-    "transport": "the far end cannot be reached (nothing listens there, or the network is down)",
+    "transport": "the far end cannot be reached (no such host, nobody listens there, or no network)",
     "cancelled": "the call was cancelled before anybody answered",
     "no_ack": "the caller never acknowledged our answer",
     "media": "no sound could be agreed upon",

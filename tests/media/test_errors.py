@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+import media
 from media import errors
 from media.errors import (
     AddressInUse,
@@ -24,6 +25,7 @@ def test_everything_is_a_media_error() -> None:
     classes = [c for _, c in inspect.getmembers(errors, inspect.isclass) if c.__module__ == errors.__name__]
     assert len(classes) > 15
     assert all(issubclass(c, MediaError) for c in classes)
+    assert {c.__name__ for c in classes} <= set(media.__all__)
 
 
 def test_the_docstring_draws_the_whole_tree() -> None:
