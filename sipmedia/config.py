@@ -58,7 +58,8 @@ class PhoneConfig:
     automatic_ringing: bool = True
     """Send 180 unless the handler answers or refuses at once; without it ``call.ring()`` does."""
     inband_dtmf: Literal["auto", "always", "never"] = "auto"
-    """Whether keys are listened for in the sound: "auto", in calls without telephone-event."""
+    """Whether keys are listened for in the sound: "auto", in calls without telephone-event while somebody
+    listens for ``dtmf`` (it costs as much as the rest of such a call)."""
     advertised_host: str | None = None
     """What Contact and SDP say in place of the bound address; ``None``: our address towards that peer."""
     codecs: tuple[str, ...] | None = None

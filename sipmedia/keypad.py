@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from media import BadDigits, DtmfDigitReceived, InvalidState, MediaSession, SdpNegotiated
+from media import BadDigits, DtmfDigitReceived, InvalidState, MediaSession
 from media.audio.graph import SampleSource
 from media.audio.tones import DTMF_FREQUENCIES, dtmf_key
 from media.dtmf.inband import InbandDetector
@@ -135,10 +135,13 @@ class Keypad:
     # --- receiving ---
 
     def watch(self, session: MediaSession) -> None:
-        """Listen to a session: to its sound only if keys cannot come as telephone-events, or always."""
+        """Listen to a session, and to its sound if it has to be."""
         session.on("dtmf_received", self._on_event)
-        if self._listening != "never":
-            session.on("sdp_negotiated", self._on_negotiated)
+        if self._listening == "never":
+            return
+        session.on("sdp_negotiated", lambda event: self._listen(event.session))
+        if self._listening == "auto":  # pyee tells of a new listener before it is there
+            self.call.on("new_listener", lambda name, _: self._expect(name, session))
 
     def take_info(self, content_type: str, body: bytes) -> None:
         """The body of an INFO request."""
@@ -154,11 +157,16 @@ class Keypad:
     def _on_event(self, event: DtmfDigitReceived) -> None:
         self.heard(event.digit, event.duration_ms, "rfc4733")
 
-    def _on_negotiated(self, event: SdpNegotiated) -> None:
-        session = event.session
+    def _expect(self, name: str, session: MediaSession) -> None:
+        if name == "dtmf":
+            self._listen(session, somebody=True)
+
+    def _listen(self, session: MediaSession, *, somebody: bool = False) -> None:
+        """Looking for keys in every frame costs as much as all else in a call: only if it is of use."""
         plan = session.path.plan
         events = plan is not None and plan.telephone_event_receive is not None
-        wanted = event.codec is not None and (self._listening == "always" or not events)
+        of_use = not events and (somebody or self.call.has_listeners("dtmf"))
+        wanted = session.codec is not None and (self._listening == "always" or of_use)
         if wanted and self._ear is None:
             self._ear = _Ear(lambda digit, ms: to_loop(self._loop, lambda: self.heard(digit, ms, "inband")))
             session.add_sink(self._ear)
@@ -172,11 +180,12 @@ class _Ear:
 
     def __init__(self, on_key: Callable[[str, int], None]) -> None:
         self._on_key = on_key
-        self._detector = InbandDetector(8000)
+        self._detector: InbandDetector | None = None
 
     def push(self, frame: AudioFrame) -> None:
         """Look into one frame."""
-        if frame.sample_rate_hz != self._detector.sample_rate_hz:
-            self._detector = InbandDetector(frame.sample_rate_hz)
-        for digit in self._detector.process(frame.samples):
+        detector = self._detector
+        if detector is None or frame.sample_rate_hz != detector.sample_rate_hz:
+            detector = self._detector = InbandDetector(frame.sample_rate_hz)
+        for digit in detector.process(frame.samples):
             self._on_key(digit.digit, digit.duration_ms)

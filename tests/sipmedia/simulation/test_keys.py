@@ -111,6 +111,19 @@ def test_nothing_is_listened_to_where_telephone_event_was_agreed_upon() -> None:
     simulate(test)
 
 
+def test_sound_is_searched_for_keys_only_once_somebody_wants_them() -> None:
+    async def test(call: Call, other: Call, keys: list[tuple[str, str]]) -> None:
+        heard: list[str] = []
+        await other.send_dtmf("1", method="inband")  # alice has no listener
+        await asyncio.sleep(0.3)
+        call.on("dtmf", lambda event: heard.append(event.digit))
+        await other.send_dtmf("2", method="inband")
+        await asyncio.sleep(0.3)
+        assert heard == ["2"]
+
+    simulate(test, events=False)
+
+
 def test_the_same_key_all_ways_at_once_is_one() -> None:
     async def test(call: Call, other: Call, keys: list[tuple[str, str]]) -> None:
         for digit in "1223":
