@@ -30,8 +30,10 @@ from sipmedia.cli.output import Output, plain
 from sipmedia.config import format_address, parse_bind, parse_port_range
 from sipmedia.errors import AddressInUse, SipMediaError
 from sipmedia.events import Dtmf, IncomingCall
-from sipmedia.hearing import THRESHOLD, find
+from sipmedia.hearing import THRESHOLD
 from sipmedia.softphone import Softphone
+from sipmedia.testing.likeness import likeness
+from sipmedia.testing.tape import Sound
 from sipmedia.trace import CallTrace, render_svg, render_text
 
 ALICE_KEYS = "42#"
@@ -235,10 +237,10 @@ _FILES = ("alice-heard.wav", "bob-heard.wav", "call.wav", "ladder.svg", "ladder.
 
 def _compare(folder: Path, listener: _Party, speaker: _Party) -> Heard:
     samples, rate = read_wav(folder / f"{listener.name}-heard.wav")
-    match = find(speaker.clip, samples, rate)
+    match = likeness(Sound(speaker.clip, rate), Sound(samples, rate))
     delay_ms = None
-    if match.good and listener.listened_at is not None and speaker.spoke_at is not None:
-        delay_ms = (listener.listened_at + match.delay - speaker.spoke_at) * 1000
+    if match.score >= THRESHOLD and listener.listened_at is not None and speaker.spoke_at is not None:
+        delay_ms = (listener.listened_at + match.offset - speaker.spoke_at) * 1000
     return Heard(listener.name, speaker.name, match.score, delay_ms)
 
 
