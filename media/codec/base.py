@@ -60,8 +60,8 @@ class Codec:
     """One entry of the registry; equal when name, rates, channels and parameters are equal.
 
     `clock_rate_hz` counts RTP timestamps and stands in the SDP; `sample_rate_hz` is the rate of the
-    samples. They differ for G.722 (RFC 3551 section 4.5.2), and for Opus below 48 kHz. `channels` is what the wire carries;
-    samples are mono on our side always.
+    samples. They differ for G.722 (RFC 3551 section 4.5.2), and for Opus below 48 kHz. `channels` is what
+    the wire carries; samples are mono on our side always.
 
     `fmtp` is what our descriptions say, `peer_fmtp` what the peer's said, which binds encoders:
     `encoder_for_fmtp` makes one that obeys. `announces_silence` tells of a payload whether nothing
