@@ -23,7 +23,7 @@ import enum
 from dataclasses import dataclass
 
 from media.errors import BadAnswer, InvalidState, MediaRefused, NoCommonCodec
-from media.sdp.attributes import RtpMap, formats_of
+from media.sdp.attributes import RTP_PROFILES, RtpMap, formats_of
 from media.sdp.description import Connection, Line, MediaDescription, Origin, SessionDescription
 from media.sdp.matching import (
     AudioAgreement,
@@ -107,6 +107,7 @@ class Negotiation:
         self._user_name = user_name
         self._session_name = session_name or "-"
         self._version = 0
+        self._place: int | None = None
         self._last_sent: tuple[object, ...] | None = None
         self._types = PayloadTypes()
         self._local: SessionDescription | None = None
@@ -206,6 +207,8 @@ class Negotiation:
                 types = self._types.learn((), matched)
         self._types = types
         self.audio = audio
+        if audio is not None:
+            self._place = audio.index
         self._local, self._remote = offered.description, answer
         self._offered = None
         self.agreed = True
@@ -254,6 +257,8 @@ class Negotiation:
         self._remote_offer = None
         self._types = types
         self.audio = audio
+        if audio is not None:
+            self._place = audio.index
         self.agreed = True
         self.state = after
         return self._local
@@ -273,10 +278,13 @@ class Negotiation:
         return after
 
     def _audio_place(self, media: list[MediaDescription]) -> int | None:
-        """Where our audio line stands: the one in use, else any place once given to audio."""
-        if self.audio is not None:
-            return self.audio.index
-        return next((index for index, line in enumerate(media) if line.media == "audio"), None)
+        """Where our audio line stands: the one in use or used last, else any place given to plain audio."""
+
+        def fits(index: int) -> bool:  # what was another profile's line is not ours to bring to life
+            return media[index].media == "audio" and media[index].protocol.upper() in RTP_PROFILES
+
+        order = range(len(media)) if self._place is None else (self._place, *range(len(media)))
+        return next((index for index in order if index < len(media) and fits(index)), None)
 
     def _choose(self, offer: SessionDescription, local: LocalAudio) -> _Choice | None:
         """The line of an offer to accept; None if no line is switched on."""

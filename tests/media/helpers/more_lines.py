@@ -73,6 +73,10 @@ class MoreLines:
         for line in description.media[len(self._places) :]:
             assert line.media == "audio"
             self._places.append(None)
+        for index, line in enumerate(description.media):
+            place = self._places[index]
+            if place is not None and not line.refused and (line.media, line.protocol) == ("audio", "RTP/AVP"):
+                self._bring_to_life(index)  # a dead line may be used anew (RFC 3264 section 8.1)
         return str(self._own(description))
 
     def take_answer(self, sdp: str) -> str:
@@ -80,6 +84,13 @@ class MoreLines:
         description = SessionDescription.parse(sdp)
         assert len(description.media) == len(self._places)
         return str(self._own(description))
+
+    def _bring_to_life(self, index: int) -> None:
+        """The session's own line stands there from now on, and where it stood is dead."""
+        own, place = self._own_place(), self._places[index]
+        if own is not None and place is not None:
+            self._places[own] = MediaDescription(place.media, 0, place.protocol, place.formats)
+        self._places[index] = None
 
     def _own_place(self) -> int | None:
         return self._places.index(None) if None in self._places else None

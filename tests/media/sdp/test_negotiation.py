@@ -713,3 +713,25 @@ def test_voip_metrics_when_both_want_them() -> None:
     assert machine.audio is not None
     assert not machine.audio.rtcp_xr
     assert Negotiation(1).create_offer(local(rtcp_xr=True)).media[0].attribute("rtcp-xr") == "voip-metrics"
+
+
+def test_sound_switched_on_again_takes_the_place_it_had_last() -> None:
+    negotiation = Negotiation(7)
+    local = LocalAudio("192.0.2.1", 10000, (registry.get("PCMU"),))
+    head = "v=0\r\no=- 1 {} IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n"
+    for version, ports in enumerate([(5000,), (0, 5002), (0, 0)]):  # it moved to a second line, then went
+        lines = "".join(f"m=audio {port} RTP/AVP 0\r\n" for port in ports)
+        negotiation.set_remote_offer(SessionDescription.parse(head.format(version) + lines))
+        negotiation.create_answer(local)
+    assert [line.port for line in negotiation.create_offer(local).media] == [0, 10000]
+
+
+def test_a_refused_secure_line_is_not_brought_to_life() -> None:
+    negotiation = Negotiation(7)
+    local = LocalAudio("192.0.2.1", 10000, (registry.get("PCMU"),))
+    head = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n"
+    offer = head + "m=audio 0 RTP/SAVP 0\r\nm=video 0 RTP/AVP 31\r\n"
+    negotiation.set_remote_offer(SessionDescription.parse(offer))
+    negotiation.create_answer(local)
+    lines = [(line.port, line.protocol) for line in negotiation.create_offer(local).media]
+    assert lines == [(0, "RTP/SAVP"), (0, "RTP/AVP"), (10000, "RTP/AVP")]

@@ -135,7 +135,7 @@ def test_interrupted_while_it_rings_and_while_it_waits() -> None:
 def test_a_demo_with_its_port_taken_says_which(tmp_path: Path) -> None:
     with answering() as (_, uri):
         address = uri.partition("@")[2]
-        demo = run("demo", "--out", str(tmp_path), "--bob-bind", address)
+        demo = run("demo", "--out", str(tmp_path), "--alice-bind", "127.0.0.1:0", "--bob-bind", address)
     assert demo.returncode == Exit.ADDRESS
     assert address.rpartition(":")[2] in demo.stderr
     assert "--bob-bind" in demo.stderr
