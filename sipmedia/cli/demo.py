@@ -89,6 +89,7 @@ class _Party:
     call: Call | None = None
     spoke_at: float | None = None
     listened_at: float | None = None
+    heard: list[NDArray[np.int16]] = field(default_factory=list)
     keys: str = ""
 
 
@@ -106,7 +107,7 @@ class _Mouth(SampleSource):
 
 
 class _Ear:
-    """Notes when the first frame was heard: there the recording begins."""
+    """Keeps what is heard, and notes when that began; the recording may have begun before."""
 
     def __init__(self, party: _Party) -> None:
         self._party = party
@@ -114,6 +115,7 @@ class _Ear:
     def push(self, frame: AudioFrame) -> None:
         if self._party.listened_at is None:
             self._party.listened_at = time.monotonic()
+        self._party.heard.append(frame.samples)
 
 
 async def run_demo(
@@ -240,7 +242,8 @@ def _compare(folder: Path, listener: _Party, speaker: _Party) -> Heard:
     match = likeness(Sound(speaker.clip, rate), Sound(samples, rate))
     delay_ms = None
     if match.score >= THRESHOLD and listener.listened_at is not None and speaker.spoke_at is not None:
-        delay_ms = (listener.listened_at + match.offset - speaker.spoke_at) * 1000
+        live = likeness(Sound(speaker.clip, rate), Sound(np.concatenate(listener.heard), rate))
+        delay_ms = (listener.listened_at + live.offset - speaker.spoke_at) * 1000
     return Heard(listener.name, speaker.name, match.score, delay_ms)
 
 

@@ -79,8 +79,9 @@ def test_another_sound_is_not_taken_for_the_right_one(
 def test_what_the_jitter_buffer_left_out_on_a_busy_machine_is_no_failure(tmp_path: Path) -> None:
     said, other = (demo_clip(8000, Random(seed), voice="low") for seed in (1, 2))
     heard = np.concatenate((np.zeros(320, np.int16), said[:9000], said[9160:22000], said[22120:]))
-    write_wav(tmp_path / "alice-heard.wav", Sound(heard))
-    alice = demo._Party("alice", listened_at=5.0)
+    silence = np.zeros(160, np.int16)  # she spoke before she heard, and there the recording begins
+    write_wav(tmp_path / "alice-heard.wav", Sound(np.concatenate((silence, heard))))
+    alice = demo._Party("alice", listened_at=5.0, heard=[heard])
     right = demo._compare(tmp_path, alice, demo._Party("bob", said, spoke_at=5.0))
     assert right.good
     assert right.delay_ms == pytest.approx(40, abs=1)
