@@ -20,6 +20,7 @@ from dialog.dialog import DialogKey
 from dialog.errors import LocalProtocolError
 from dialog.events import Event
 from dialog.flow import Effect, Flow, HostPort, Query, Send, Target
+from dialog.incoming import IncomingRequest
 from dialog.locating import Locator
 from dialog.message import Request
 from dialog.reception import Reception
@@ -28,7 +29,8 @@ from dialog.transaction.client import ClientTransaction, ClientUser
 from dialog.transaction.layer import TransactionLayer
 from dialog.uri import SipUri, Uri, format_host
 from dialog.usage.invite import InviteUsage
-from dialog.usage.options import OptionsQuery
+from dialog.usage.options import OptionsQuery, answer_options
+from dialog.usage.sharing import DialogUser
 from dialog.via import MAGIC_COOKIE
 
 if TYPE_CHECKING:
@@ -36,6 +38,15 @@ if TYPE_CHECKING:
 
 MAX_DATAGRAM = 65507
 """The longest payload of a UDP datagram over IPv4."""
+
+
+Handler = Callable[[IncomingRequest], None]
+"""Takes a request and answers it, now or later."""
+
+CallHandler = Callable[[InviteUsage, IncomingRequest], None]
+"""Takes a request in the dialog of a call."""
+
+_BUSY = (("Retry-After", "5"),)
 
 
 class Outgoing:
@@ -70,13 +81,23 @@ class Core:
             ("Allow", ", ".join(config.allow)),
             ("Supported", ", ".join(config.supported)),
         )
+        self.handlers: dict[str, Handler] = {
+            "INVITE": lambda incoming: _start_call(self, incoming),
+            "OPTIONS": lambda incoming: answer_options(config, self.capabilities, incoming),
+        }
+        """Who takes a request outside a dialog, by method; a method that nobody takes is answered 481."""
+        self.call_handlers: dict[str, CallHandler] = {
+            "OPTIONS": lambda usage, incoming: answer_options(config, self.capabilities, incoming),
+        }
+        """Who takes a request in a call's dialog that neither the call nor a sharer of its dialog takes."""
         self._clock = clock
         self._wake = wake
         self._effects: list[Effect] = []
         self._events: list[Event] = []
         self._reception = Reception(self)
         self._too_long = 0
-        self._dialogs: dict[DialogKey, InviteUsage] = {}
+        self._dialogs: dict[DialogKey, DialogUser] = {}
+        self._half_dialogs: dict[tuple[str, str], Handler] = {}
         self._usages: set[InviteUsage] = set()
 
     # What the driver calls.
@@ -260,17 +281,34 @@ class Core:
         """A call is over; its dialogs must have been removed."""
         self._usages.discard(usage)
 
-    def add_dialog(self, key: DialogKey, usage: InviteUsage) -> None:
-        """Requests in this dialog are for this call."""
-        self._dialogs[key] = usage
+    def add_dialog(self, key: DialogKey, user: DialogUser) -> None:
+        """Requests in this dialog are for this call or subscription."""
+        self._dialogs[key] = user
 
     def remove_dialog(self, key: DialogKey) -> None:
         """Requests in this dialog are strays from now on."""
         self._dialogs.pop(key, None)
 
-    def usage_of(self, request: Request) -> InviteUsage | None:
-        """The call that a request inside a dialog is for (section 12.2.2)."""
+    def dialog_user(self, request: Request) -> DialogUser | None:
+        """The call or subscription that a request inside a dialog is for (section 12.2.2)."""
         return self._dialogs.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
+
+    def find_dialog(self, key: DialogKey) -> DialogUser | None:
+        """Who uses this dialog: for Replaces and Target-Dialog, which name one from outside."""
+        return self._dialogs.get(key)
+
+    def add_half_dialog(self, call_id: str, local_tag: str, handler: Handler) -> None:
+        """Requests to our tag in no dialog yet go to `handler`: the NOTIFY that comes before (or instead of)
+        the response to our SUBSCRIBE makes the dialog (RFC 6665 section 4.4.1)."""
+        self._half_dialogs[call_id, local_tag] = handler
+
+    def remove_half_dialog(self, call_id: str, local_tag: str) -> None:
+        """No request makes a dialog with this tag of ours any more."""
+        self._half_dialogs.pop((call_id, local_tag), None)
+
+    def half_dialog(self, request: Request) -> Handler | None:
+        """Who awaits a request to this To tag of ours, whatever its From tag."""
+        return self._half_dialogs.get((request.call_id, request.to.tag or ""))
 
     # The way to the wire.
 
@@ -284,6 +322,13 @@ class Core:
 
     def _emit_effect(self, effect: Effect) -> None:
         self._effects.append(effect)
+
+
+def _start_call(core: Core, incoming: IncomingRequest) -> None:
+    if core.calls >= core.config.max_usages:
+        incoming.respond(503, None, _BUSY)
+    else:
+        InviteUsage.called(core, incoming)
 
 
 def _instead(hop: Uri, otherwise: Flow | None) -> Flow | None:

@@ -1,4 +1,4 @@
-"""From a datagram to the transaction or call it is for (RFC 3261 sections 8.2, 9.2 and 12.2.2)."""
+"""From a datagram to the transaction or usage it is for (RFC 3261 sections 8.2, 9.2 and 12.2.2)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from dialog.inspection import inspect
 from dialog.locating import is_ip_address
 from dialog.message import Request, Response
 from dialog.parser import is_keepalive, parse_datagram
-from dialog.usage.invite import InviteUsage
-from dialog.usage.options import answer_options
 from dialog.validation import validate_request, validate_response
 
 if TYPE_CHECKING:
-    from dialog.core import Core
+    from dialog.core import Core, Handler
 
 _BUSY = (("Retry-After", "5"),)
 
@@ -81,28 +79,23 @@ class Reception:
 
     def _dispatch(self, incoming: IncomingRequest) -> None:
         core, request = self._core, incoming.request
-        if request.to.tag is not None:
-            usage = core.usage_of(request)
-            if usage is None:
-                incoming.respond(481)
-            else:
-                usage.receive_request(incoming)
-        elif request.method == "INVITE":
-            if core.calls >= core.config.max_usages:
-                incoming.respond(503, None, _BUSY)
-            else:
-                InviteUsage.called(core, incoming)
-        elif request.method == "OPTIONS":
-            answer_options(core.config, core.capabilities, incoming)
+        handler: Handler | None
+        if request.to.tag is None:
+            handler = core.handlers.get(request.method)
         else:
+            user = core.dialog_user(request)
+            handler = core.half_dialog(request) if user is None else user.receive_request
+        if handler is None:
             incoming.respond(481)
+        else:
+            handler(incoming)
 
     def _receive_ack(self, ack: Request) -> None:
-        usage = self._core.usage_of(ack)
-        if usage is None:
+        user = self._core.dialog_user(ack)
+        if user is None:
             self.dropped += 1
         else:
-            usage.receive_ack(ack)
+            user.receive_ack(ack)
 
     def _receive_cancel(self, incoming: IncomingRequest) -> None:
         """Section 9.2: answered by itself, whatever becomes of the request it cancels."""

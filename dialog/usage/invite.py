@@ -25,7 +25,7 @@ from dialog.usage.caller import Caller, check_before_answer
 from dialog.usage.ending import Bye
 from dialog.usage.modify import check_confirmed
 from dialog.usage.modifying import Modifying
-from dialog.usage.options import answer_options
+from dialog.usage.sharing import Sharer, Sharers
 from dialog.usage.state import Role, UsageState
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class InviteUsage:
         "peer_allows",
         "request",
         "role",
+        "sharers",
         "state",
     )
 
@@ -63,6 +64,8 @@ class InviteUsage:
         """The dialog of the call: the callee's from the start, the caller's from the 2xx on."""
         self._caller: Caller | None = None
         self._callee: Callee | None = None
+        self.sharers = Sharers()
+        """Other usages of the call's dialog; while there are any, the dialog outlives the call."""
         self._modifying = Modifying(self)
         self._held_bye: str | None = None
         core.add_usage(self)
@@ -247,14 +250,19 @@ class InviteUsage:
         if dialog is not None and not dialog.accepts_sequence(request):
             incoming.respond(500, "CSeq Out Of Order")
             return
-        if request.method == "BYE":
+        sharer = self.sharers.find(request)
+        if sharer is not None:
+            sharer.receive_request(incoming)
+        elif self.state is UsageState.ENDED:
+            incoming.respond(481)  # only what shares the dialog is left of it (RFC 5057 section 5.1)
+        elif request.method == "BYE":
             self._receive_bye(incoming)
         elif request.method == "INVITE":
             self._receive_reinvite(incoming)
         elif request.method == "INFO":
             self._receive_info(incoming)
         else:
-            answer_options(self.core.config, self.core.capabilities, incoming)
+            self._receive_other(incoming)
 
     def receive_ack(self, ack: Request) -> None:
         """An ACK in our dialog: of the first INVITE or of a re-INVITE, as its CSeq says."""
@@ -316,7 +324,15 @@ class InviteUsage:
             return
         self.send_last_bye(f'SIP;cause={status};text="{reason_phrase(status)}"')
         by: EndedBy = "timeout" if status == 408 else cause
+        if cause != "remote":  # a 481 is about this usage alone (RFC 5057 section 5.1)
+            self.sharers.dialog_is_gone(status, cause)
         self.finish(CallEnded(self, by, reason_phrase(status)))
+
+    def leave(self, sharer: Sharer) -> None:
+        """A usage that shares the dialog is over; the last one of all takes the dialog with it."""
+        self.sharers.remove(sharer)
+        if self.state is UsageState.ENDED:
+            self._release_dialog()
 
     def finish(self, event: UsageEvent) -> None:
         """The call is over; only the first reason counts."""
@@ -333,9 +349,12 @@ class InviteUsage:
             # Lingering transactions remember their bytes, not the call: 32 s of calls would be a lot to keep.
             self._callee.release()
             self._callee = None
-        if self.dialog is not None:
-            self.core.remove_dialog(self.dialog.key)
+        self._release_dialog()
         self.core.remove_usage(self)
+
+    def _release_dialog(self) -> None:
+        if self.dialog is not None and not self.sharers:
+            self.core.remove_dialog(self.dialog.key)
 
     def _bye_done(self) -> None:
         self.finish(CallEnded(self, "local", self._held_bye or ""))
@@ -383,6 +402,14 @@ class InviteUsage:
             return
         incoming.respond(200)
         self.core.emit(InfoReceived(self, request.content_type or "", request.body))
+
+    def _receive_other(self, incoming: IncomingRequest) -> None:
+        """What the core was told to do with this method in a call; a NOTIFY that nobody awaits gets 481."""
+        handler = self.core.call_handlers.get(incoming.request.method)
+        if handler is None:
+            incoming.respond(481)
+        else:
+            handler(self, incoming)
 
     def _as_caller(self, verb: str) -> Caller:
         if self._caller is None:
