@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from dialog.bodies import MULTIPART, parts_of, session_description
 from dialog.config import UserAgentConfig
 from dialog.message import Request
 from dialog.uri import OpaqueUri
@@ -46,22 +47,25 @@ def inspect(request: Request, config: UserAgentConfig) -> Refusal | None:
 
 def session_body(request: Request, config: UserAgentConfig) -> bytes:
     """The session description of an inspected INVITE; b"" when there is none, or a body to ignore."""
-    if not request.body or request.content_type not in config.accept:
-        return b""
-    return request.body if _disposition(request)[0] == "session" else b""
+    body = session_description(request, config.accept)
+    return b"" if body is None else body.content
 
 
 def _inspect_body(request: Request, config: UserAgentConfig) -> Refusal | None:
-    """Section 8.2.3: an unknown body is refused unless its Content-Disposition says it is optional."""
+    """Section 8.2.3: an unknown body is refused unless its Content-Disposition says it is optional.
+
+    Beside a session description only what says itself that it is required is refused: RFC 5621 section 5
+    makes every part required that does not say otherwise, which nobody who sends one means.
+    """
     if not request.body:
         return None
-    disposition, optional = _disposition(request)
-    encoding = request.headers.get("Content-Encoding", "identity")
-    known = disposition == "session" and request.content_type in config.accept
-    if optional and not known:
+    known = session_description(request, config.accept)
+    parts = parts_of(request) if known is None or "Content-Disposition" in request.headers else ()
+    if known is None and all(part.handling == "optional" for part in parts):
         return None
-    if not known:
-        return Refusal(415, (("Accept", ", ".join(config.accept)),))
+    if known is None or any(part.handling == "required" and part != known for part in parts):
+        return Refusal(415, (("Accept", ", ".join((*config.accept, *MULTIPART[:1]))),))
+    encoding = request.headers.get("Content-Encoding", "identity")
     if encoding and encoding.lower() != "identity":
         return Refusal(415, (("Accept-Encoding", "identity"),))
     return None
@@ -76,17 +80,3 @@ def _inspect_accept(request: Request, config: UserAgentConfig) -> Refusal | None
         if ranges & {known, known.partition("/")[0] + "/*", "*/*"}:
             return None
     return Refusal(406)
-
-
-def _disposition(request: Request) -> tuple[str, bool]:
-    """Disposition type of the body and whether it may be ignored. Without the field it is "session"."""
-    value = request.headers.get("Content-Disposition")
-    if value is None:
-        return "session", False
-    kind, _, params = value.partition(";")
-    handling = [
-        text.partition("=")[2].strip(' \t"').lower()
-        for text in params.split(";")
-        if text.partition("=")[0].strip().lower() == "handling"
-    ]
-    return kind.strip().lower(), "optional" in handling
