@@ -37,5 +37,11 @@ class UserAgentConfig:
     timers: Timers = field(default_factory=Timers)
     max_transactions: int = 100_000
     """Transactions kept at once; requests beyond are answered 503 statelessly."""
+    max_connections: int = 512
+    """Connections at once; beyond that those that never said anything are closed, or else the idle ones."""
+    max_buffered_bytes: int = 8 << 20
+    """Bytes of incomplete messages kept at once, of all connections."""
+    connection_idle: float = 1800.0
+    """Seconds after which a connection that carries nothing is closed."""
     max_usages: int = 10_000
     """Calls at once; INVITEs beyond are answered 503."""

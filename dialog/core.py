@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from dialog.config import UserAgentConfig
 from dialog.dialog import DialogKey
+from dialog.connections import Connections
 from dialog.errors import LocalProtocolError
 from dialog.events import Event
 from dialog.flow import Effect, Flow, HostPort, Query, Send, Target
@@ -103,25 +104,32 @@ class Core:
     # What the driver calls.
 
     def receive(self, flow: Flow, data: bytes, now: float) -> None:
-        """A datagram came on this flow."""
+        """A datagram, a WebSocket message, or the next bytes of a stream came on this flow."""
         self.queue.now = now
         self._reception.receive(flow, data)
 
     def flow_opened(self, target: Target, flow: Flow, now: float) -> None:
         """The flow that an Open effect asked for is there."""
         self.queue.now = now
-        self.locator.opened(target, flow)
+        if flow.connection and not self.connections.add(flow, target):
+            self.locator.refused(target, "there are too many connections")
+        else:
+            self.locator.opened(target, flow)
 
-    def flow_refused(self, target: Target, now: float) -> None:
-        """No flow can be made to the target of an Open effect."""
+    def flow_accepted(self, flow: Flow, now: float) -> None:
+        """A peer made this connection to us."""
         self.queue.now = now
-        self.locator.refused(target)
+        self.connections.add(flow, None)
 
-    def flow_lost(self, flow: Flow, now: float) -> None:
+    def flow_refused(self, target: Target, now: float, reason: str = "") -> None:
+        """No flow can be made to the target of an Open effect; `reason` says why to a person."""
+        self.queue.now = now
+        self.locator.refused(target, reason)
+
+    def flow_lost(self, flow: Flow, now: float, reason: str = "") -> None:
         """This flow cannot send (any more): its transactions fail."""
         self.queue.now = now
-        self.locator.lost(flow)
-        self.layer.flow_lost(flow)
+        self._lose(flow, reason)
 
     def resolved(self, query: Query, addresses: tuple[HostPort, ...], now: float) -> None:
         """The addresses of a name that a Resolve effect asked for, best first; () when there are none."""
@@ -208,7 +216,8 @@ class Core:
     def contact_for(self, flow: Flow, uri: Uri | None = None) -> str:
         """Our Contact on this flow; `uri` gives the user part if it has one."""
         user = (uri.user if isinstance(uri, SipUri) else None) or self.config.user or None
-        return f"<{SipUri(user, self._host(flow), flow.local[1])}>"
+        params = {} if flow.transport == "UDP" else {"transport": flow.transport.lower()}
+        return f"<{SipUri(user, self._host(flow), flow.local[1], params)}>"
 
     def send_request(
         self,
@@ -274,6 +283,8 @@ class Core:
             )
 
     def add_usage(self, usage: InviteUsage) -> None:
+        if flow.connection and not self.connections.note_sent(flow):
+            return  # its transactions were told when it was lost
         """A call has begun."""
         self._usages.add(usage)
 
@@ -334,3 +345,14 @@ def _start_call(core: Core, incoming: IncomingRequest) -> None:
 def _instead(hop: Uri, otherwise: Flow | None) -> Flow | None:
     """The flow to use when there is none to `hop`; not for SIPS, which promises TLS."""
     return None if isinstance(hop, SipUri) and hop.scheme == "sips" else otherwise
+    def _lose(self, flow: Flow, reason: str) -> None:
+        connection = self.connections.remove(flow)
+        self.locator.lost(flow, None if connection is None else connection.target)
+        self.layer.flow_lost(flow)
+
+    def _in_use(self, flow: Flow) -> bool:
+        """Whether a transaction or a call needs this flow."""
+        if self.layer.uses(flow):
+            return True
+        return any(usage.dialog is not None and usage.dialog.flow == flow for usage in self._usages)
+

@@ -62,13 +62,15 @@ class Locator:
         self._flows[target] = flow
         self._answer(target, flow)
 
-    def refused(self, target: Target) -> None:
-        """No flow can be made to this target."""
+    def refused(self, target: Target, reason: str = "") -> None:
+        """No flow can be made to this target, and why."""
         self._answer(target, None)
 
-    def lost(self, flow: Flow) -> None:
-        """Do not give this flow to anybody again without asking the driver."""
-        self._flows.pop(Target(flow.transport, flow.remote), None)
+    def lost(self, flow: Flow, target: Target | None = None) -> None:
+        """Do not give this flow, opened to `target`, to anybody again without asking the driver."""
+        for key in (target, Target(flow.transport, flow.remote)):
+            if key is not None and self._flows.get(key) == flow:
+                del self._flows[key]
 
     def _open(self, target: Target, found: FlowFound) -> None:
         flow = self._flows.get(target)

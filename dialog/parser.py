@@ -79,12 +79,19 @@ class StreamParser:
 
     def __init__(self, max_head_bytes: int = MAX_HEAD_BYTES, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self.failed = False
+        self.line_ends = 0
+        """Line ends that came between messages, for who answers keep-alives and sets it back."""
         self._max_head_bytes = max_head_bytes
         self._max_body_bytes = max_body_bytes
         self._buffer = bytearray()
         self._searched = 0  # the buffer has no end of a head before this
         self._message: Request | Response | ParseError | None = None  # its head is complete
         self._body_bytes = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of an incomplete message that are kept."""
+        return len(self._buffer)
 
     def receive(self, data: bytes) -> list[Request | Response | ParseError]:
         """Take the next bytes of the stream and give what they completed; nothing is raised."""
@@ -120,7 +127,10 @@ class StreamParser:
         buffer = self._buffer
         # Line ends between messages are keep-alives (section 7.5, RFC 5626 section 3.5.1).
         if not self._searched and (blank := LINE_ENDS.match(buffer)):
+            self.line_ends += blank[0].count(b"\n")
             del buffer[: blank.end()]
+        if not buffer:
+            return False
         end = buffer.find(_END_OF_HEAD, self._searched)
         if end > self._max_head_bytes or (end < 0 and len(buffer) > self._max_head_bytes + 3):
             message, _ = _read(_cut(bytes(buffer[: self._max_head_bytes + 1]), self._max_head_bytes))

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from dialog.errors import ParseError
-from dialog.flow import Flow
+from dialog.flow import MESSAGE_TRANSPORTS, Flow
 from dialog.incoming import IncomingRequest
 from dialog.inspection import inspect
 from dialog.locating import is_ip_address
@@ -31,15 +31,38 @@ class Reception:
         """Messages that could neither be used nor answered."""
 
     def receive(self, flow: Flow, data: bytes) -> None:
-        """A datagram came on this flow; nothing in it makes this raise."""
-        core = self._core
+        """A datagram, or bytes of a stream, came on this flow; nothing in them makes this raise."""
+        connections = self._core.connections
+        if flow.connection and flow.transport not in MESSAGE_TRANSPORTS:
+            for item in connections.receive(flow, data):
+                self._receive_item(flow, item)
+            connection = connections.get(flow)
+            if connection is not None and connection.failed:
+                connections.close(flow, "what came could not be told apart into messages")
+            return
+        if flow.connection:
+            connections.note_message(flow)
         if is_keepalive(data):
             return
         try:
-            message = parse_datagram(data, core.config.max_message_bytes)
+            message = parse_datagram(data, self._core.config.max_message_bytes)
+        except ParseError as error:
+            self._refuse_malformed(error, flow, data)
+        else:
+            self._receive_message(flow, message, data)
+
+    def _receive_item(self, flow: Flow, item: Request | Response | ParseError) -> None:
+        """What a stream was cut into."""
+        if isinstance(item, ParseError):
+            self._refuse_malformed(item, flow, str(item).encode())
+        else:
+            self._receive_message(flow, item, b"")
+
+    def _receive_message(self, flow: Flow, message: Request | Response, data: bytes) -> None:
+        try:
             if isinstance(message, Response):
                 validate_response(message)
-                if not core.layer.receive_response(message):
+                if not self._core.layer.receive_response(message):
                     self.dropped += 1
                 return
             answer_flow = _note_source(message, flow)

@@ -15,7 +15,7 @@ from dialog.config import UserAgentConfig
 from dialog.core import Core
 from dialog.errors import LocalProtocolError
 from dialog.events import Event
-from dialog.flow import Flow, HostPort, Open, Query, Send
+from dialog.flow import Flow, HostPort, Open, Query, Resolve, Send
 from dialog.transport.udp import UdpTransport
 from dialog.usage.invite import InviteUsage
 
@@ -195,7 +195,7 @@ class UserAgent:
                         assert self._udp is not None
                         flow = self._udp.flow_to(effect.target.address)
                         core.flow_opened(effect.target, flow, self._loop.time())
-                    else:
+                    elif isinstance(effect, Resolve):
                         self._look_up(core, effect.query)
                 for event in events:
                     try:

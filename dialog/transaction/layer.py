@@ -66,6 +66,10 @@ class TransactionLayer:
             self._merges[merge] = transaction
         return transaction
 
+    def uses(self, flow: Flow) -> bool:
+        """Whether a transaction is carried by this flow."""
+        return flow in self._by_flow
+
     def flow_lost(self, flow: Flow) -> None:
         """Tell every transaction of this flow that it cannot be sent on."""
         for transaction in list(self._by_flow.get(flow, ())):

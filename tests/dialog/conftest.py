@@ -12,7 +12,7 @@ import pytest
 from dialog.config import UserAgentConfig
 from dialog.core import Core
 from dialog.events import Event, IncomingCall, UsageEvent
-from dialog.flow import Flow, HostPort, Open, Send
+from dialog.flow import Flow, HostPort, Open, Resolve, Send
 from dialog.message import Request, Response
 from dialog.parser import parse_datagram
 from dialog.usage.invite import InviteUsage
@@ -54,7 +54,7 @@ class Party:
                 elif isinstance(effect, Open):
                     flow = Flow("UDP", self.address, effect.target.address)
                     self.core.flow_opened(effect.target, flow, self.wire.now)
-                else:
+                elif isinstance(effect, Resolve):
                     self.core.resolved(
                         effect.query, self.wire.names.get(effect.query.host, ()), self.wire.now
                     )
