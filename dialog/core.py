@@ -75,6 +75,7 @@ class Core:
         self.queue = TimerQueue()
         self.layer = TransactionLayer(config.timers, self.queue, self.send)
         self.locator = Locator(self.queue, config.timers.patience, self._emit_effect)
+        self.connections = Connections(config, self.queue, self._emit_effect, self._lose, self._in_use)
         agent = config.user_agent
         self.server_headers: tuple[tuple[str, str], ...] = (("Server", agent),) if agent else ()
         self.client_headers: tuple[tuple[str, str], ...] = (("User-Agent", agent),) if agent else ()
