@@ -60,7 +60,7 @@ def _inspect_body(request: Request, config: UserAgentConfig) -> Refusal | None:
     if not request.body:
         return None
     known = session_description(request, config.accept)
-    parts = parts_of(request) if known is None or "Content-Disposition" in request.headers else ()
+    parts = parts_of(request) if known is None or known.content is not request.body else ()
     if known is None and all(part.handling == "optional" for part in parts):
         return None
     if known is None or any(part.handling == "required" and part != known for part in parts):
