@@ -8,7 +8,6 @@ What users brought along (sources, sinks, taps) may raise: it is then taken off 
 reported, and the stream goes on.
 """
 
-from collections import deque
 from collections.abc import Callable
 from random import Random
 
@@ -25,11 +24,11 @@ from media.events import (
     StreamFailed,
 )
 from media.inbound import Inbound
-from media.latency import LatencyLedger, received_audio
+from media.latency import LatencyLedger, NetworkDelay, SenderTiming, received_audio
 from media.outbound import Outbound
 from media.plan import Address, StreamPlan
 from media.quality import QualityMeter
-from media.rtcp.packet import Goodbye, OtherPacket, parse_compound
+from media.rtcp.packet import Goodbye, OtherPacket, RtcpPacket, SenderReport, parse_compound
 from media.rtcp.report import Reporter
 from media.rtcp.xr import VoipMetrics, extended_report, voip_metrics_in
 from media.rtp.packet import is_rtcp
@@ -37,8 +36,6 @@ from media.rtp.statistics import RemoteReport, StreamStatistics
 from media.voip_metrics import measured
 
 Send = Callable[[bytes, Address], object]
-_RTTS = 16
-"""The shortest of so many round trips is the way of RTCP through the network without its jitter."""
 _REPORTED_FAILURES = 10
 """What fails at every tick shall not flood its owner; the rest is only counted."""
 
@@ -50,6 +47,7 @@ class Stream:
         "_collided",
         "_echoed_from",
         "_emit",
+        "_network",
         "_opened_at",
         "_random",
         "_remote_metrics",
@@ -57,7 +55,6 @@ class Stream:
         "_rtcp_due",
         "_rtcp_foreign",
         "_rtcp_garbage",
-        "_rtts_ms",
         "_send_rtcp",
         "_send_rtp",
         "block_ms",
@@ -95,7 +92,7 @@ class Stream:
         self.reporter = Reporter(self.outbound.sender, random, now, wall_offset)
         self.quality = QualityMeter()
         self._remote_metrics: VoipMetrics | None = None
-        self._rtts_ms: deque[float] = deque(maxlen=_RTTS)
+        self._network = NetworkDelay()
         self.failures = 0
         self.closed = False
         self._send_rtp = send_rtp
@@ -168,16 +165,16 @@ class Stream:
         block = self.reporter.receive(packets, len(data), arrival)
         if block is not None:
             self.outbound.packets_lost(block.fraction_lost / 256)
-            clock = self._clock_rate_hz()
+            jitter_ms = block.jitter * 1000 / self._clock_rate_hz()
             rtt = self.reporter.rtt_s
             if rtt is not None:
-                self._rtts_ms.append(rtt * 1000)
+                self._network.measured(rtt * 1000, jitter_ms, self._timing(packets, arrival))
             self._emit(
                 RtcpReport(
                     self.handle,
                     block.fraction_lost / 256,
                     block.cumulative_lost,
-                    block.jitter * 1000 / clock,
+                    jitter_ms,
                     None if rtt is None else rtt * 1000,
                 )
             )
@@ -190,6 +187,19 @@ class Stream:
                     self.reporter.remote_left(receiver, arrival)
                     self._rtcp_due = self.reporter.interval.deadline
                 self._emit(RtcpBye(self.handle, packet.reason))
+
+    def _timing(self, packets: list[RtcpPacket], arrival: float) -> SenderTiming | None:
+        """What a report of the source that is heard tells of the way here."""
+        receiver = self.inbound.receiver
+        for packet in packets:
+            if receiver is not None and isinstance(packet, SenderReport) and packet.ssrc == receiver.ssrc:
+                lag_ms = self.buffer.lag_ms(packet.info.rtp, arrival)
+                if lag_ms is not None:
+                    ahead = (packet.info.rtp - receiver.last_timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+                    ahead_ms = ahead * 1000 / receiver.clock_rate_hz
+                    came_after = self.inbound.last_arrival < arrival  # RTP's socket is read first
+                    return SenderTiming(lag_ms, ahead_ms if came_after else None, receiver.jitter_ms)
+        return None
 
     def _receive_metrics(self, packet: OtherPacket) -> None:
         try:
@@ -297,7 +307,7 @@ class Stream:
             codec=playout.codec.name,
             packet_ms=playout.packet_ms,
             buffer_ms=self.buffer.current_delay_ms,
-            rtt_ms=min(self._rtts_ms, default=None),
+            network_ms=self._network.one_way_ms(playout.packet_ms),
             block_ms=self.block_ms,
         )
 

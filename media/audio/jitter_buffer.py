@@ -33,7 +33,7 @@ caller's business (`media.audio.playout`).
 """
 
 import enum
-from math import gcd
+from math import gcd, isfinite
 
 from media.audio.delay_target import DelayTarget
 
@@ -208,6 +208,16 @@ class JitterBuffer:
             self._newest = extended
         if not self._hold:
             self._keep_newest()
+
+    def lag_ms(self, timestamp: int, arrival: float) -> float | None:
+        """By how much a packet with this timestamp would be slower than the promptest; None before any came.
+
+        It may be negative: for what shares the source's clock, but is no packet of it.
+        """
+        steps = (timestamp - self._last_timestamp) & 0xFFFFFFFF
+        extended = self._last_timestamp + (steps if steps < 0x80000000 else steps - 0x100000000)
+        lag_s = arrival - extended * self._unit_s - self._arrivals.base
+        return lag_s * 1000 if isfinite(lag_s) else None
 
     def get(self, now: float) -> Entry | int | None:
         """What is at the cursor: a packet, the size of the hole there, or None: nothing is to be played.
