@@ -16,8 +16,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from dialog.config import UserAgentConfig
-from dialog.dialog import DialogKey
 from dialog.connections import Connections
+from dialog.dialog import DialogKey
 from dialog.errors import LocalProtocolError
 from dialog.events import Event
 from dialog.flow import Effect, Flow, HostPort, Query, Send, Target
@@ -273,6 +273,8 @@ class Core:
             # Only an answer that echoes a peer's giant headers can be this long: our own were checked.
             self._too_long += 1
             return
+        if flow.connection and not self.connections.note_sent(flow):
+            return  # its transactions were told when it was lost
         self._effects.append(Send(flow, data))
 
     def check_length(self, body: bytes) -> None:
@@ -284,8 +286,6 @@ class Core:
             )
 
     def add_usage(self, usage: InviteUsage) -> None:
-        if flow.connection and not self.connections.note_sent(flow):
-            return  # its transactions were told when it was lost
         """A call has begun."""
         self._usages.add(usage)
 
@@ -335,17 +335,6 @@ class Core:
     def _emit_effect(self, effect: Effect) -> None:
         self._effects.append(effect)
 
-
-def _start_call(core: Core, incoming: IncomingRequest) -> None:
-    if core.calls >= core.config.max_usages:
-        incoming.respond(503, None, _BUSY)
-    else:
-        InviteUsage.called(core, incoming)
-
-
-def _instead(hop: Uri, otherwise: Flow | None) -> Flow | None:
-    """The flow to use when there is none to `hop`; not for SIPS, which promises TLS."""
-    return None if isinstance(hop, SipUri) and hop.scheme == "sips" else otherwise
     def _lose(self, flow: Flow, reason: str) -> None:
         connection = self.connections.remove(flow)
         self.locator.lost(flow, None if connection is None else connection.target)
@@ -357,3 +346,14 @@ def _instead(hop: Uri, otherwise: Flow | None) -> Flow | None:
             return True
         return any(usage.dialog is not None and usage.dialog.flow == flow for usage in self._usages)
 
+
+def _start_call(core: Core, incoming: IncomingRequest) -> None:
+    if core.calls >= core.config.max_usages:
+        incoming.respond(503, None, _BUSY)
+    else:
+        InviteUsage.called(core, incoming)
+
+
+def _instead(hop: Uri, otherwise: Flow | None) -> Flow | None:
+    """The flow to use when there is none to `hop`; not for SIPS, which promises TLS."""
+    return None if isinstance(hop, SipUri) and hop.scheme == "sips" else otherwise
