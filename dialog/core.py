@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
+from dialog.authentication import Authentication
 from dialog.config import UserAgentConfig
 from dialog.connections import Connections
 from dialog.dialog import DialogKey
@@ -51,7 +52,10 @@ _BUSY = (("Retry-After", "5"),)
 
 
 class Outgoing:
-    """A request of ours on its way to a transaction; it has none while its flow is looked for."""
+    """A request of ours on its way to a transaction; it has none while its flow is looked for.
+
+    `transaction` is the newest one: a request that is challenged is sent again. An `abandoned` one is not.
+    """
 
     __slots__ = ("abandoned", "transaction")
 
@@ -75,6 +79,7 @@ class Core:
         self.queue = TimerQueue()
         self.layer = TransactionLayer(config.timers, self.queue, self.send)
         self.locator = Locator(self.queue, config.timers.patience, self._emit_effect)
+        self.authentication = Authentication(self)
         self.connections = Connections(config, self.queue, self._emit_effect, self._lose, self._in_use)
         agent = config.user_agent
         self.server_headers: tuple[tuple[str, str], ...] = (("Server", agent),) if agent else ()
@@ -235,6 +240,7 @@ class Core:
         `otherwise` is where it goes when there is no way to `hop`.
         """
         outgoing = Outgoing()
+        user = self.authentication.follow(request, user, hop, outgoing)
 
         def found(flow: Flow | None) -> None:
             if outgoing.abandoned:
@@ -245,12 +251,16 @@ class Core:
                 return
             if contact:
                 request.headers.add("Contact", self.contact_for(flow, contact_user))
-            self._add_via(request, flow)
-            outgoing.transaction = self.layer.request(request, flow, user)
-            outgoing.transaction.start()
+            self.send_on(request, flow, user, outgoing)
 
         self.locator.find(hop, found)
         return outgoing
+
+    def send_on(self, request: Request, flow: Flow, user: ClientUser, outgoing: Outgoing) -> None:
+        """Send a request without Via on this flow by a new transaction, which is then `outgoing`'s."""
+        self._add_via(request, flow)
+        outgoing.transaction = self.layer.request(request, flow, user)
+        outgoing.transaction.start()
 
     def send_ack(
         self, ack: Request, hop: Uri, sent: Callable[[Flow, bytes], None], otherwise: Flow | None = None

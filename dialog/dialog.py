@@ -121,7 +121,7 @@ class Dialog:
         sequence: int,
         headers: Iterable[tuple[str, str]] = (),
         body: bytes = b"",
-    ) -> Request:
+    ) -> DialogRequest:
         """A request in this dialog (section 12.2.1.1), without Via and Contact."""
         request_uri, routes = self._request_uri_and_routes()
         fields = [("Max-Forwards", "70")]
@@ -133,7 +133,7 @@ class Dialog:
             ("CSeq", f"{sequence} {method}"),
         ]
         fields += headers
-        return Request(method, request_uri, fields, body)
+        return DialogRequest(self, method, request_uri, fields, body)
 
     @property
     def next_hop(self) -> Uri:
@@ -148,6 +148,18 @@ class Dialog:
             return self.remote_target, self.route_set
         # A strict router: it wants to find itself in the Request-URI, and our target as the last Route.
         return _as_request_uri(first), (*self.route_set[1:], NameAddr(self.remote_target))
+
+
+class DialogRequest(Request):
+    """A request inside a dialog. It knows whose counter gave its CSeq: sent once more, it takes the next."""
+
+    __slots__ = ("dialog",)
+
+    def __init__(
+        self, dialog: Dialog, method: str, uri: Uri, headers: Iterable[tuple[str, str]], body: bytes
+    ) -> None:
+        super().__init__(method, uri, headers, body)
+        self.dialog = dialog
 
 
 def next_hop(request: Request) -> Uri:

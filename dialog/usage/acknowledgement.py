@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dialog.authentication import credentials_of
 from dialog.dialog import Dialog
 from dialog.flow import Flow
 from dialog.message import Request
@@ -25,12 +26,15 @@ class SentAck:
     __slots__ = ("_core", "_sent")
 
     def __init__(
-        self, core: Core, dialog: Dialog, sequence: int, body: bytes = b"", content_type: str = ""
+        self, core: Core, dialog: Dialog, invite: Request, body: bytes = b"", content_type: str = ""
     ) -> None:
+        """`invite` is the request that was accepted; its CSeq number and credentials go into the ACK."""
         self._core = core
         self._sent: tuple[Flow, bytes] | None = None
-        headers = [("Content-Type", content_type)] if body else []
-        ack = dialog.request("ACK", sequence, headers, body)
+        headers = credentials_of(invite)
+        if body:
+            headers.append(("Content-Type", content_type))
+        ack = dialog.request("ACK", invite.cseq.number, headers, body)
         core.send_ack(ack, dialog.next_hop, self._remember, dialog.flow)
 
     def _remember(self, flow: Flow, data: bytes) -> None:

@@ -25,6 +25,7 @@ from dialog.message import Request, Response
 from dialog.status import reason_phrase
 from dialog.timers import Timer
 from dialog.transaction.client import ClientTransaction, cancel_for
+from dialog.transaction.tables import State
 from dialog.usage.acknowledgement import SentAck
 from dialog.usage.ending import Bye
 from dialog.usage.state import UsageState
@@ -44,7 +45,6 @@ class Caller:
         self._core = usage.core
         self._request = request
         self._offered = offered
-        self._provisional = False
         self._cancel_reason: str | None = None
         self._cancelled = False
         self._patience: Timer | None = None
@@ -68,10 +68,10 @@ class Caller:
         self._cancelled = True
         self._cancel_reason = reason
         self._usage.state = UsageState.ENDING
+        self._outgoing.abandoned = True
         if self._outgoing.transaction is None:
-            self._outgoing.abandoned = True
             self._fail(487, reason_phrase(487), "cancelled")
-        elif self._provisional:
+        elif self._outgoing.transaction.state is State.PROCEEDING:
             self._send_cancel()
 
     def answer_offer(self, body: bytes) -> None:
@@ -113,9 +113,8 @@ class Caller:
             self._fail(status, reason_phrase(status), cause)
 
     def _on_provisional(self, response: Response) -> None:
-        first, self._provisional = not self._provisional, True
         if self._cancelled:
-            if first:
+            if self._patience is None:
                 self._send_cancel()
             return
         if self._winner is not None:
@@ -198,7 +197,7 @@ class Caller:
 
     def _acknowledge(self, tag: str, dialog: Dialog, body: bytes = b"") -> None:
         content_type = self._core.config.accept[0]
-        self._acks[tag] = SentAck(self._core, dialog, self._request.cseq.number, body, content_type)
+        self._acks[tag] = SentAck(self._core, dialog, self._request, body, content_type)
 
     def _refuse(self, tag: str, dialog: Dialog, reason: str | None = None) -> None:
         """Acknowledge a dialog that we do not want and end it."""

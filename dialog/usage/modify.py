@@ -44,7 +44,7 @@ class ModifyClient:
         self._retries = 0
         self._retry: Timer | None = None
         self._outgoing: Outgoing | None = None
-        self._sequence = 0
+        self._request: Request
         self._ack: SentAck | None = None
         self.done = False
         self.awaits_answer = False
@@ -110,14 +110,13 @@ class ModifyClient:
         usage, core = self._usage, self._core
         dialog = usage.confirmed_dialog
         self._retry = None
-        self._sequence = dialog.next_sequence()
         self._ack = None
         headers = list(core.capabilities)
         if self.body:
             headers.append(("Content-Type", core.config.accept[0]))
-        request = dialog.request("INVITE", self._sequence, headers, self.body)
+        self._request = dialog.request("INVITE", dialog.next_sequence(), headers, self.body)
         self._outgoing = core.send_request(
-            request,
+            self._request,
             self,
             dialog.next_hop,
             contact=True,
@@ -150,7 +149,7 @@ class ModifyClient:
 
     def _acknowledge(self, body: bytes = b"") -> None:
         self._ack = SentAck(
-            self._core, self._usage.confirmed_dialog, self._sequence, body, self._core.config.accept[0]
+            self._core, self._usage.confirmed_dialog, self._request, body, self._core.config.accept[0]
         )
 
     def _try_again_later(self) -> None:
