@@ -1,24 +1,26 @@
 """How speech sounds after a bad network: PESQ of real speech through the simulated network.
 
 Ours stands beside (a) a fixed buffer of 60 ms with silence for what is lost, and (b) the same buffer with
-plain G.711 Appendix I repetition; all three meet the same losses and delays, through the same engine.
-Speech is Debian's asterisk-core-sounds-en-wav; where that is not installed, name a folder of 8 kHz WAV files
-by `--sounds` or $SIPMEDIA_SPEECH. PESQ (ITU-T P.862, narrowband) comes from the extra `bench`.
+plain G.711 Appendix I repetition; all three meet the same losses and delays, through the same engine. Opus is
+rated in wide band (16 kHz), with and without forward error correction. And (c), with `--peers`: baresip and
+linphone beside us, in real time. Speech and PESQ are those of `benchmarks.speech`; where Debian's recordings
+are not installed, name a folder of others by `--sounds` or $SIPMEDIA_SPEECH.
 
     python -m benchmarks.quality            20 clips, 5 seeds, every network; about ten minutes on two cores
-    python -m benchmarks.quality --quick    4 clips, 1 seed
+    python -m benchmarks.quality --opus     the same for Opus; about five minutes
+    python -m benchmarks.quality --peers    the same beside other phones; about twenty minutes, if it is quiet
+    python -m benchmarks.quality --quick    4 clips, 1 seed (also with --opus and --peers)
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib.util
 import json
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,15 +29,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
+from benchmarks import quality_peers
 from benchmarks.appendix_i import AppendixI
+from benchmarks.network import ALICE, BOB, CONDITIONS, Condition
+from benchmarks.speech import CLIPS, NARROW, SEEDS, SOUNDS, WIDE, clips, pesq_of, read
 from benchmarks.tools import Missing
 from media.audio import playout
 from media.audio.concealment import Concealer
 from media.audio.graph import SampleSource
 from media.audio.jitter_buffer import JitterBuffer
 from media.codec import registry
+from media.codec.base import Codec
+from media.codec.opus import OpusSettings, opus
 from media.config import PortRange
 from media.driver import MediaDriver
 from media.frame import AudioFrame, Samples
@@ -43,35 +49,11 @@ from media.plan import Address, StreamPlan
 from media.ports import PortAllocator
 from media.rtp.statistics import StreamStatistics
 from media.runtime import current_runtime
-from sipmedia.simulation import GilbertElliott, Network, Simulation
+from sipmedia.simulation import Simulation
 
-SOUNDS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
-RATE = 8000
-CLIPS, SEEDS = 20, 5
-_SECONDS = (5.0, 12.5)
-ALICE, BOB = "10.0.0.1", "10.0.0.2"
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A network: the share of packets it loses, in bursts of how many, and how much delays vary."""
-
-    loss: float = 0.0
-    burst: float = 1.0
-    jitter_ms: float = 0.0
-
-    @property
-    def name(self) -> str:
-        """For the table."""
-        loss = f"{self.loss:.0%} loss" + (f" in bursts of {self.burst:g}" if self.burst > 1 else "")
-        return f"{loss}, {self.jitter_ms:g} ms jitter"
-
-
-CONDITIONS = (
-    *(Condition(loss) for loss in (0.0, 0.01, 0.03, 0.05, 0.10)),
-    *(Condition(loss, 3.0) for loss in (0.01, 0.03, 0.05, 0.10)),
-    *(Condition(loss, 1.0, jitter) for jitter in (20.0, 60.0) for loss in (0.0, 0.03)),
-)
+OPUS_CONDITIONS = (Condition(), Condition(0.05), Condition(0.10), Condition(0.10, 3.0))
+_OPUS_BITRATE = 30000
+"""What we use for wide band with forward error correction; without, all of it is for the sound."""
 
 
 class Silence:
@@ -104,10 +86,19 @@ class Receiver:
     name: str
     concealer: Callable[[int], object] | None = None
     fixed_ms: float | None = None
+    opus: OpusSettings | None = None
+    """How Opus is spoken; None: it is G.711."""
+
+    @property
+    def codec(self) -> Codec:
+        """What is spoken, as both sides have agreed."""
+        return registry.get("PCMU") if self.opus is None else opus(self.opus).bound_by(self.opus.fmtp)
 
     def buffer(self) -> JitterBuffer | None:
         """The jitter buffer, None for the usual one."""
-        return None if self.fixed_ms is None else JitterBuffer(RATE, 20, delay_ms=self.fixed_ms, strict=True)
+        return (
+            None if self.fixed_ms is None else JitterBuffer(NARROW, 20, delay_ms=self.fixed_ms, strict=True)
+        )
 
     @contextmanager
     def conceals(self) -> Iterator[None]:
@@ -125,6 +116,10 @@ RECEIVERS = (
     Receiver("ours"),
     Receiver("60 ms, silence", Silence, 60.0),
     Receiver("60 ms, Appendix I", AppendixI, 60.0),
+)
+OPUS_RECEIVERS = (
+    Receiver("Opus, FEC", opus=OpusSettings(WIDE, _OPUS_BITRATE)),
+    Receiver("Opus, no FEC", opus=OpusSettings(WIDE, _OPUS_BITRATE, inband_fec=False)),
 )
 
 
@@ -149,26 +144,16 @@ class Heard:
         return joined
 
 
-def through(
-    speech: Samples, condition: Condition, receiver: Receiver, seed: int, codec: str = "PCMU"
-) -> Heard:
+def through(speech: Samples, condition: Condition, receiver: Receiver, seed: int) -> Heard:
     """What a receiver makes of this speech on this network."""
-    network = Network(seed)
-    alice, bob = network.host(ALICE), network.host(BOB)
-    loss = GilbertElliott.of(condition.loss, condition.burst) if condition.burst > 1 else condition.loss
-    network.link(alice, bob, delay=0.02, loss=loss, jitter=condition.jitter_ms / 1000)
-
-    async def call() -> Heard:
-        return await _call(speech, receiver, codec, random.Random(seed))
-
-    simulation = Simulation(network)
+    simulation = Simulation(condition.network(seed))
     simulation.capture.points = "none"
     with receiver.conceals():
-        return simulation.run(call(), limit=300.0)
+        return simulation.run(_call(speech, receiver, random.Random(seed)), limit=300.0)
 
 
-async def _call(speech: Samples, receiver: Receiver, name: str, draw: random.Random) -> Heard:
-    codec = registry.get(name)
+async def _call(speech: Samples, receiver: Receiver, draw: random.Random) -> Heard:
+    codec = receiver.codec
     drivers, heard = [], Heard()
     ports = []
     for host in (ALICE, BOB):
@@ -195,56 +180,34 @@ async def _call(speech: Samples, receiver: Receiver, name: str, draw: random.Ran
     return heard
 
 
-def pesq_of(clean: Samples, heard: Samples) -> float:
-    """PESQ, narrowband: 1.0 (bad) to 4.5."""
-    from pesq import NoUtterancesError, pesq
-
-    try:
-        return float(pesq(RATE, clean, heard, "nb"))
-    except NoUtterancesError:
-        return 1.0
-
-
-def clips(folder: Path, count: int) -> list[Path]:
-    """Files of spoken sentences, spread over the alphabet."""
-    fitting = [
-        path
-        for path in sorted(folder.rglob("*.wav"))
-        if "silence" not in path.parts and _SECONDS[0] <= soundfile.info(path).duration <= _SECONDS[1]
-    ]
-    if len(fitting) < count:
-        raise Missing(
-            f"{folder} holds {len(fitting)} WAV files of {_SECONDS[0]:g} to {_SECONDS[1]:g} s, "
-            f"{count} are needed: apt install asterisk-core-sounds-en-wav, or name another folder by --sounds"
-        )
-    return [fitting[index * len(fitting) // count] for index in range(count)]
-
-
-def score(path: Path, condition: Condition, seeds: int, codec: str) -> list[list[float]]:
+def score(path: Path, condition: Condition, seeds: int, receivers: Sequence[Receiver]) -> list[list[float]]:
     """PESQ of one clip: for every receiver the score of every seed."""
-    speech = soundfile.read(path, dtype="int16")[0]
+    speech = read(path)
     rows: list[list[float]] = []
-    for receiver in RECEIVERS:
-        heard = [through(speech, condition, receiver, seed, codec) for seed in range(1, seeds + 1)]
-        rows.append([pesq_of(speech, one.samples) for one in heard])
+    for receiver in receivers:
+        heard = [through(speech, condition, receiver, seed) for seed in range(1, seeds + 1)]
+        rows.append([pesq_of(speech, one.samples, receiver.codec.sample_rate_hz) for one in heard])
     return rows
 
 
 def measure(
-    folder: Path, count: int, seeds: int, codec: str, wanted: tuple[Condition, ...]
+    folder: Path,
+    count: int,
+    seeds: int,
+    wanted: Sequence[Condition],
+    receivers: Sequence[Receiver] = RECEIVERS,
 ) -> list[dict[str, Any]]:
     """The mean PESQ of every receiver on every network. `Missing` without PESQ or recordings."""
-    if importlib.util.find_spec("pesq") is None:
-        raise Missing("PESQ is not installed: pip install -e '.[bench]'")
+    spoken = clips(folder, count, receivers[0].codec.sample_rate_hz)
     results = []
+    print(f"{'PESQ, mean':42}" + "".join(f"  {receiver.name}" for receiver in receivers))
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for condition in wanted:
-            rows = list(
-                pool.map(partial(score, condition=condition, seeds=seeds, codec=codec), clips(folder, count))
-            )
+            each = partial(score, condition=condition, seeds=seeds, receivers=receivers)
+            rows = list(pool.map(each, spoken))
             means = {
                 receiver.name: float(np.mean([row[index] for row in rows]))
-                for index, receiver in enumerate(RECEIVERS)
+                for index, receiver in enumerate(receivers)
             }
             results.append({"network": condition.name, "pesq": means, "clips": count, "seeds": seeds})
             print(f"{condition.name:42}" + "".join(f"{value:8.2f}" for value in means.values()), flush=True)
@@ -255,16 +218,26 @@ def main() -> int:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="4 clips and 1 seed")
-    parser.add_argument("--sounds", type=Path, default=Path(os.environ.get("SIPMEDIA_SPEECH", SOUNDS)))
-    parser.add_argument("--codec", default="PCMU", choices=("PCMU", "PCMA"))
+    parser.add_argument("--opus", action="store_true", help="Opus, in wide band")
+    parser.add_argument("--peers", action="store_true", help="beside baresip and linphone, in real time")
+    parser.add_argument("--sounds", type=Path, default=SOUNDS)
     parser.add_argument("--only", default="", help="networks whose name has this in it")
+    parser.add_argument("--clips", type=int, default=CLIPS)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
-    count, seeds = (4, 1) if arguments.quick else (CLIPS, SEEDS)
-    wanted = tuple(condition for condition in CONDITIONS if arguments.only in condition.name)
-    print(f"{'PESQ, mean':42}" + "".join(f"  {receiver.name}" for receiver in RECEIVERS))
+    count, seeds = (4, 1) if arguments.quick else (arguments.clips, arguments.seeds)
+
+    def among(conditions: Sequence[Condition]) -> list[Condition]:
+        return [condition for condition in conditions if arguments.only in condition.name]
+
     try:
-        results = measure(arguments.sounds, count, seeds, arguments.codec, wanted)
+        if arguments.peers:
+            results = quality_peers.measure(arguments.sounds, count, seeds, among(quality_peers.CONDITIONS))
+        elif arguments.opus:
+            results = measure(arguments.sounds, count, seeds, among(OPUS_CONDITIONS), OPUS_RECEIVERS)
+        else:
+            results = measure(arguments.sounds, count, seeds, among(CONDITIONS))
     except Missing as missing:
         print(missing, file=sys.stderr)
         return 1

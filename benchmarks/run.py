@@ -5,8 +5,8 @@ Prints a table for people and writes everything to bench.json. The load comes fr
 CPU figures are of the whole answering process, user and system. Shared machines are noisy: compare the
 columns, not with another day.
 
-    python -m benchmarks.run            all figures, about ten minutes
-    python -m benchmarks.run --quick    shorter measurements, about three minutes
+    python -m benchmarks.run            all figures, about forty minutes
+    python -m benchmarks.run --quick    shorter measurements, about six minutes
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import conference, quality
+from benchmarks import conference, quality, quality_peers
 from benchmarks.answering import AnsweringProgram
 from benchmarks.load import OwnGenerators
+from benchmarks.network import CONDITIONS, Condition
 from benchmarks.shared_generators import SharedGenerators, present
+from benchmarks.speech import CLIPS, SEEDS, SOUNDS
 from benchmarks.tools import ROOT, Generators, Missing, Result, import_seconds, install_peers
 
 OURS, AIO, PYVOIP = "ours", "aiosipua", "pyvoip"
@@ -177,16 +180,9 @@ class Bench:
     def speech(self) -> None:
         """PESQ of real speech after bad networks; left out where PESQ or the recordings are missing."""
         names = ("5% loss, 0 ms jitter", "5% loss in bursts of 3, 0 ms jitter", "3% loss, 60 ms jitter")
-        wanted = tuple(condition for condition in quality.CONDITIONS if condition.name in names)
-        clips, seeds = (6, 1) if self._quick else (quality.CLIPS, quality.SEEDS)
-        try:
-            results = quality.measure(quality.SOUNDS, clips, seeds, "PCMU", wanted)
-        except Missing as missing:
-            print(f"no figures of speech: {missing}", file=sys.stderr)
-            return
-        for result in results:
+        wanted = [condition for condition in CONDITIONS if condition.name in names]
+        for result in self._pesq(quality.measure, wanted):
             ours, silence, repetition = result["pesq"].values()
-            self.runs.append({"command": "quality", **result})
             self.add(f"PESQ, {result['network']}", "", ours)
             self.add("  60 ms buffer and silence", "", silence)
             self.add("  60 ms buffer and Appendix I", "", repetition)
@@ -194,6 +190,37 @@ class Bench:
                 above = ours - silence
                 self.add("PESQ above silence, 5% loss", "", above, ">= 0.45", lambda v: v >= 0.45)
                 self.add("PESQ above Appendix I, 5% loss", "", ours - repetition, "> 0", lambda v: v > 0)
+        measure_opus = partial(quality.measure, receivers=quality.OPUS_RECEIVERS)
+        for result in self._pesq(measure_opus, [Condition(0.10)]):
+            with_fec, without = result["pesq"].values()
+            self.add("PESQ wideband, Opus, 10% loss", "", with_fec, "> 3.0", lambda v: v > 3.0)
+            self.add("  without error correction", "", without)
+
+    def speech_beside_peers(self) -> None:
+        """PESQ of what we and other phones play of the same packets, in real time."""
+        wanted = quality_peers.QUICK if self._quick else quality_peers.CONDITIONS
+        for result in self._pesq(quality_peers.measure, wanted):
+            rows = dict(result["pesq"])
+            ours = rows.pop("sipmedia")
+            best = max(rows.values())
+            beside = "the best of " + ", ".join(rows)
+            self.add(f"PESQ, live, {result['network']}", "", ours, f">= {best:.2f} ({beside})", best.__le__)
+            for name, value in rows.items():
+                self.add(f"  {name}", "", value)
+
+    def _pesq(
+        self,
+        measure: Callable[[Path, int, int, Sequence[Condition]], list[Result]],
+        wanted: Sequence[Condition],
+    ) -> list[Result]:
+        clips, seeds = (6, 1) if self._quick else (CLIPS, SEEDS)
+        try:
+            results = measure(SOUNDS, clips, seeds, wanted)
+        except Missing as missing:
+            print(f"no figures of speech: {missing}", file=sys.stderr)
+            return []
+        self.runs += [{"command": "quality", **result} for result in results]
+        return results
 
     def conference(self) -> None:
         """A conference of 32 who all speak, without the sockets."""
@@ -268,6 +295,7 @@ def main() -> int:
             "setup": bench.call_setup,
             "rest": bench.resting,
             "speech": bench.speech,
+            "peers": bench.speech_beside_peers,
             "conference": bench.conference,
         }
         for name in arguments.only or groups:
