@@ -90,6 +90,8 @@ def test_the_vectors_of_the_itu(fixtures: Path, codec: Codec, suffix: str) -> No
     decoded = np.fromfile(folder / f"sweep-r.{suffix}-{suffix}", "<i2")
     assert codec.make_encoder().encode(source) == codes
     assert np.array_equal(codec.make_decoder().decode(codes), decoded)
+    there_and_back = np.fromfile(folder / f"sweep-r.re{suffix}", "<i2")
+    assert np.array_equal(codec.make_decoder().decode(codec.make_encoder().encode(source)), there_and_back)
 
 
 def test_the_laws_are_not_confused() -> None:

@@ -55,7 +55,9 @@ def test_the_vectors_of_the_itu(fixtures: Path) -> None:
     folder = fixtures / "codecs" / "g722_stl"
     source = np.fromfile(folder / "inpsp.bin", "<i2").astype(np.int16)
     codes = np.fromfile(folder / "codspw.cod", "<u2").astype(np.uint8).tobytes()
+    in_words = np.fromfile(folder / "codsp.cod", ">u2").astype("<u2").tobytes()  # two codes a word
     decoded = np.fromfile(folder / "outsp1.bin", "<i2")
+    assert codes == in_words
     assert G722.make_encoder().encode(source) == codes
     assert np.array_equal(G722.make_decoder().decode(codes), decoded)
 
