@@ -13,6 +13,38 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile("explore" if os.environ.get("SIPMEDIA_EXPLORE") else "repeatable")
 
 ROOT = Path(__file__).resolve().parent.parent
+INTEROP = Path(__file__).resolve().parent / "interop"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make test` runs the tests in two parts; without the option a run is whole."""
+    parser.addoption(
+        "--part",
+        choices=("together", "alone"),
+        help="together: only what may run beside other tests; alone: only tests/interop, whose calls with "
+        "other programs are timed by the clock",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What the other part runs need not even be imported."""
+    part = config.getoption("--part")
+    interop = collection_path == INTEROP or INTEROP in collection_path.parents
+    others = (part == "together" and interop) or (
+        part == "alone" and collection_path.suffix == ".py" and not interop
+    )
+    return others or None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What was named on the command line is collected all the same, and left out here."""
+    part = config.getoption("--part")
+    if part is None:
+        return
+    chosen = [item for item in items if (INTEROP in item.path.parents) == (part == "alone")]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    items[:] = chosen
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,13 +59,21 @@ THIRD_PARTY_HOMES = {
 }
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def modules() -> tuple[tuple[str, ast.Module], ...]:
+    return tuple(
+        (path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+    )
 
 
-def imports(tree: ast.Module) -> Iterator[tuple[ast.stmt, str, list[str]]]:
+@cache
+def imports(tree: ast.Module) -> tuple[tuple[ast.stmt, str, list[str]], ...]:
+    return tuple(imported(tree))
+
+
+def imported(tree: ast.Module) -> Iterator[tuple[ast.stmt, str, list[str]]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
