@@ -1,0 +1,194 @@
+"""From an open microphone to the media thread: rate and clock are changed here, and nowhere else.
+
+    card --write--> ring --Resampler--> DriftFilter --pull--> media thread
+
+The ring is kept as full as the largest block and a margin. How full it is is reckoned as if
+samples came one by one: what the card has recorded since its last block counts as if it were here, so that
+the result does not jump with every block, and the delay stays the same however the two clocks lie.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from media.audio.resample import Resampler
+from media.device.drift import DriftFilter, FillControl
+from media.device.ring import RingBuffer
+from media.frame import Samples
+
+RING_S = 1.0
+FAR_TOO_MUCH_S = 0.06
+"""What is this much above the wanted delay is left out at once: following it would take half a minute."""
+FADE_S = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class LineStatistics:
+    """What became of one direction since its device was opened; times in ms."""
+
+    blocks: int
+    underruns: int
+    """How often there was nothing when something was due: a gap was heard."""
+    skipped_ms: float
+    """Left out because too much had gathered."""
+    xruns: int
+    """Losses in the system's own buffers, before or behind ours."""
+    delay_ms: float
+    """What waits in our buffer now."""
+    margin_ms: float
+    """How much of that is kept against lateness."""
+    drift_ppm: float
+    """By how much the device is being followed now."""
+
+
+class CaptureLine:
+    """Sound from one device. `write` is the device's thread's, `pull` the media thread's."""
+
+    def __init__(self, device_rate_hz: int, block_s: float, clock: Callable[[], float]) -> None:
+        self.device_rate_hz = device_rate_hz
+        self.ring = RingBuffer(int(RING_S * device_rate_hz))
+        self.blocks = 0
+        self.underruns = 0
+        self.skipped = 0
+        self.last_block_at = clock()
+        self._block_s = block_s
+        self._clock = clock
+        self._mark = (0, 0.0)
+        self._control = FillControl(late_reads="low")
+        self._step = 0.0
+        self._running = False
+        self._fade_in = False
+        self._scratch: Samples = np.zeros(0, np.int16)
+        self._held: Samples = np.zeros(0, np.int16)
+        self._tune(8000)
+
+    # --- the device's thread ---
+
+    def write(self, block: Samples) -> None:
+        """Take what was recorded."""
+        self.ring.write(block)
+        now = self._clock()
+        self._mark = (self.ring.written, now)
+        self.last_block_at = now
+        self.blocks += 1
+
+    # --- the media thread ---
+
+    def pull(self, n: int, rate_hz: int) -> Samples:
+        """The next `n` samples at that rate; silence for what is not there."""
+        now = self._clock()
+        if rate_hz != self._rate_hz:
+            self._tune(rate_hz)
+        if not self._running and not self._start(n / rate_hz, now):
+            return np.zeros(n, np.int16)
+        excess_s = self._available_s(now) - self._wanted_s - n / rate_hz
+        if excess_s > FAR_TOO_MUCH_S:
+            self._skip(excess_s)
+            excess_s = 0.0
+        self._step = self._control.observe(excess_s, now)
+        while (missing := n - len(self._held)) > 0:
+            if not self._fetch(missing):
+                return self._run_dry(n, now)
+        out, self._held = self._held[:n], self._held[n:]
+        return self._faded(out) if self._fade_in else out
+
+    @property
+    def delay_s(self) -> float:
+        """What waits here, the samples held back by the filters included."""
+        held = (len(self._held) + DriftFilter.DELAY) / self._rate_hz
+        return len(self.ring) / self.device_rate_hz + held + self._resampler.delay_s
+
+    def statistics(self, xruns: int = 0) -> LineStatistics:
+        """A snapshot, from any thread."""
+        return LineStatistics(
+            blocks=self.blocks,
+            underruns=self.underruns,
+            skipped_ms=1000 * (self.skipped + self.ring.overrun) / self.device_rate_hz,
+            xruns=xruns,
+            delay_ms=1000 * self.delay_s,
+            margin_ms=1000 * self._control.margin_s,
+            drift_ppm=1e6 * self._step,
+        )
+
+    def _tune(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._resampler = Resampler(self.device_rate_hz, rate_hz)
+        self._drift = DriftFilter()
+        self._held = np.zeros(0, np.int16)
+        self._fade_in = True
+
+    @property
+    def _wanted_s(self) -> float:
+        return self._block_s + self._control.margin_s
+
+    def _available_s(self, now: float) -> float:
+        """What is in the ring, and what the card must have recorded since."""
+        written, at = self._mark
+        since = min(now - at, 2 * self._block_s)
+        held = len(self._held) / self._rate_hz
+        return (written - self.ring.consumed) / self.device_rate_hz + since + held
+
+    def _start(self, needed_s: float, now: float) -> bool:
+        """Begin, or begin again, once there is as much as shall be there."""
+        if not self.blocks or len(self.ring) / self.device_rate_hz < needed_s + self._control.margin_s:
+            return False
+        too_much = self._available_s(now) - self._wanted_s - needed_s
+        if too_much < 0:
+            return False
+        self.ring.skip(int(too_much * self.device_rate_hz))
+        self._control.restart()
+        self._running = self._fade_in = True
+        return True
+
+    def _fetch(self, missing: int) -> bool:
+        """Bring `missing` samples or a few more, or less, from the ring; False when it is empty."""
+        wanted = -(-missing * self.device_rate_hz // self._rate_hz)
+        if len(self._scratch) != wanted:
+            self._scratch = np.empty(wanted, np.int16)
+        got = self.ring.read_into(self._scratch)
+        if not got:
+            return False
+        samples = self._drift.process(self._resampler.process(self._scratch[:got]), self._step)
+        self._held = np.concatenate((self._held, samples)) if len(self._held) else samples
+        return True
+
+    def _run_dry(self, n: int, now: float) -> Samples:
+        """Too little is there: fade out what is, and gather again."""
+        self.underruns += 1
+        self._running = False
+        self._control.ran_dry(now)
+        out = np.zeros(n, np.int16)
+        last = self._held[:n]
+        k = min(len(last), self._fade_length)
+        out[: len(last)] = last
+        if k:
+            fade = np.linspace(1, 0, k, dtype=np.float32)
+            out[len(last) - k : len(last)] = (last[-k:] * fade).astype(np.int16)
+        self._held = np.zeros(0, np.int16)
+        return out
+
+    def _skip(self, excess_s: float) -> None:
+        """Leave out what has gathered: the sound before is faded into the sound after."""
+        k = self._fade_length
+        while len(self._held) < k and self._fetch(k):
+            pass
+        before, self._held = self._held[:k], np.zeros(0, np.int16)
+        self.skipped += self.ring.skip(int(excess_s * self.device_rate_hz))
+        self._fetch(k)
+        k = min(len(before), len(self._held))
+        fade = np.linspace(0, 1, k, dtype=np.float32)
+        mixed = (before[:k] * (1 - fade) + self._held[:k] * fade).astype(np.int16)
+        self._held = np.concatenate((mixed, self._held[k:]))
+        self._control.restart()
+
+    @property
+    def _fade_length(self) -> int:
+        return int(FADE_S * self._rate_hz)
+
+    def _faded(self, samples: Samples) -> Samples:
+        self._fade_in = False
+        out = samples.copy()
+        k = min(len(out), self._fade_length)
+        out[:k] = (out[:k] * np.linspace(0, 1, k, dtype=np.float32)).astype(np.int16)
+        return out

@@ -1,0 +1,260 @@
+"""Real devices, through PortAudio: the one module that imports sounddevice, and only when a device is wanted.
+
+PortAudio looks for devices once, when it is initialised; to see what was plugged in since, it has to be
+ended and begun anew, which ends every open stream of the process. `refresh` does that and tells their
+owners, who open theirs again. `devices_seen_elsewhere` looks from another process, which disturbs nobody.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from media.device.base import BLOCK_S, RATES_HZ, DeviceInfo, Direction, OnBlock
+from media.device.errors import DeviceBusy, DeviceError, DeviceFailed, PortAudioMissing, RateRefused
+
+_INVALID_SAMPLE_RATE = -9997
+_DEVICE_UNAVAILABLE = -9985
+_PROBE_PATIENCE_S = 10.0
+
+
+def _sounddevice() -> Any:
+    """The module sounddevice; `PortAudioMissing` when it, or the library behind it, is not there."""
+    try:
+        import sounddevice
+    except ImportError as error:
+        raise PortAudioMissing(f"the package sounddevice cannot be imported: {error}") from error
+    except OSError as error:  # the package is there, the library is not
+        raise PortAudioMissing(str(error)) from error
+    return sounddevice
+
+
+class PortAudioBackend:
+    """The devices of this machine. PortAudio is one for the process: use `portaudio()`."""
+
+    name = "PortAudio"
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._streams: list[PortAudioStream] = []
+
+    def devices(self) -> list[DeviceInfo]:
+        """See `media.device.base.Backend`."""
+        sounddevice = _sounddevice()
+        with self._lock:
+            try:
+                listed, apis = sounddevice.query_devices(), sounddevice.query_hostapis()
+                default_in, default_out = _default(sounddevice, "input"), _default(sounddevice, "output")
+            except sounddevice.PortAudioError as error:
+                raise DeviceFailed("PortAudio", _words(error)) from error
+        return [
+            DeviceInfo(
+                index,
+                str(found["name"]),
+                str(apis[found["hostapi"]]["name"]),
+                int(found["max_input_channels"]),
+                int(found["max_output_channels"]),
+                int(found["default_samplerate"]),
+                index == default_in,
+                index == default_out,
+            )
+            for index, found in enumerate(listed)
+        ]
+
+    def open(
+        self,
+        direction: Direction,
+        device: DeviceInfo,
+        on_block: OnBlock,
+        on_stopped: Callable[[], None],
+        *,
+        sample_rate_hz: int | None = None,
+        block_s: float = BLOCK_S,
+    ) -> "PortAudioStream":
+        """See `media.device.base.Backend`."""
+        sounddevice = _sounddevice()
+        with self._lock:
+            rates = (sample_rate_hz,) if sample_rate_hz else (*RATES_HZ, device.default_rate_hz)
+            for rate_hz in rates:
+                try:
+                    stream = PortAudioStream(
+                        self, sounddevice, direction, device, rate_hz, block_s, on_block, on_stopped
+                    )
+                except sounddevice.PortAudioError as error:
+                    if _code(error) != _INVALID_SAMPLE_RATE:
+                        raise _failure(device, error) from error
+                    continue
+                self._streams.append(stream)
+                return stream
+        raise RateRefused(device.name, rates[0])
+
+    def refresh(self) -> None:
+        """End and begin PortAudio; streams that are open end, and their owners hear of it."""
+        sounddevice = _sounddevice()
+        with self._lock:
+            streams = list(self._streams)
+            for stream in streams:
+                stream.close()
+            try:
+                sounddevice._terminate()
+                sounddevice._initialize()
+            except sounddevice.PortAudioError as error:
+                raise DeviceFailed("PortAudio", _words(error)) from error
+        for stream in streams:
+            stream.ended()
+
+    @property
+    def streams(self) -> int:
+        """How many are open, in the whole process."""
+        return len(self._streams)
+
+    def forget(self, stream: "PortAudioStream") -> None:
+        """It is closed."""
+        with self._lock:
+            if stream in self._streams:
+                self._streams.remove(stream)
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held while PortAudio is told to open, close, end or begin: it is not made for two at once."""
+        return self._lock
+
+
+class PortAudioStream:
+    """One direction of one device, mono, 16 bits."""
+
+    def __init__(
+        self,
+        backend: PortAudioBackend,
+        sounddevice: Any,
+        direction: Direction,
+        device: DeviceInfo,
+        rate_hz: int,
+        block_s: float,
+        on_block: OnBlock,
+        on_stopped: Callable[[], None],
+    ) -> None:
+        self.sample_rate_hz = rate_hz
+        self.xruns = 0
+        self._backend = backend
+        self._on_block = on_block
+        self._on_stopped = on_stopped
+        self._closed = False
+        output = direction is Direction.OUTPUT
+        make = sounddevice.RawOutputStream if output else sounddevice.RawInputStream
+        self._stream = make(
+            samplerate=rate_hz,
+            blocksize=round(block_s * rate_hz),
+            device=device.index,
+            channels=1,
+            dtype="int16",
+            latency="low",
+            callback=self._callback,
+            finished_callback=self._finished,
+        )
+        try:
+            self._stream.start()
+            self.latency_s = float(self._stream.latency)
+        except sounddevice.PortAudioError:
+            self._closed = True
+            self._stream.close(ignore_errors=True)
+            raise
+
+    def close(self) -> None:
+        """See `media.device.base.DeviceStream`."""
+        if self._closed:
+            return
+        self._closed = True
+        with self._backend.lock:
+            self._stream.close(ignore_errors=True)
+        self._backend.forget(self)
+
+    def ended(self) -> None:
+        """Tell the owner that it is no more."""
+        self._on_stopped()
+
+    def _callback(self, buffer: Any, _frames: int, _times: Any, status: Any) -> None:
+        """PortAudio's thread: copy, count, return."""
+        if status:
+            self.xruns += 1
+        self._on_block(np.frombuffer(buffer, np.int16))
+
+    def _finished(self) -> None:
+        """PortAudio's thread: the stream has stopped; when that was not our doing its device is gone."""
+        if not self._closed:
+            self._on_stopped()
+
+
+_backend = PortAudioBackend()
+
+
+def portaudio() -> PortAudioBackend:
+    """The backend of this process."""
+    return _backend
+
+
+def devices_seen_elsewhere() -> list[DeviceInfo]:
+    """The devices that a new process sees now; an empty list when it sees none or fails.
+
+    Takes a few tenths of a second, and leaves streams of this process alone.
+    """
+    try:
+        seen = subprocess.run(
+            [sys.executable, "-m", "media.device.portaudio"],
+            capture_output=True,
+            timeout=_PROBE_PATIENCE_S,
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        return [DeviceInfo(**found) for found in json.loads(seen.stdout.splitlines()[-1])]
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return []
+
+
+def _default(sounddevice: Any, kind: str) -> int:
+    try:
+        return int(sounddevice.query_devices(kind=kind)["index"])
+    except sounddevice.PortAudioError:  # there is none
+        return -1
+
+
+def _code(error: Any) -> int:
+    return int(error.args[1]) if len(error.args) > 1 and isinstance(error.args[1], int) else 0
+
+
+def _words(error: Any) -> str:
+    """What PortAudio says, with what the host API said."""
+    text = str(error.args[0]) if error.args else str(error)
+    host = error.args[2] if len(error.args) > 2 else None
+    if isinstance(host, tuple) and len(host) == 3 and host[2]:
+        text += f": {host[2]}"
+    return (
+        text.removeprefix("Error opening ").replace("RawInputStream: ", "").replace("RawOutputStream: ", "")
+    )
+
+
+def _failure(device: DeviceInfo, error: Any) -> DeviceError:
+    if _code(error) == _DEVICE_UNAVAILABLE or "busy" in str(error).lower():
+        return DeviceBusy(device.name, _words(error))
+    return DeviceFailed(device.name, _words(error))
+
+
+def main() -> None:
+    """Print the devices as JSON, for `devices_seen_elsewhere`."""
+    from dataclasses import asdict
+
+    try:
+        found = portaudio().devices()
+    except DeviceError:
+        found = []
+    sys.stdout.write("\n" + json.dumps([asdict(device) for device in found]) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

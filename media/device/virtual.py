@@ -1,0 +1,184 @@
+"""Sound cards that are programs: a null device, and whatever else plays or records by itself.
+
+Their clock is a ticker of the media runtime, so they run in real time beside real calls and in virtual time
+inside a simulation. A clock may be wrong on purpose, as those of real cards are.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from media.device.base import BLOCK_S, DeviceInfo, Direction, OnBlock
+from media.device.errors import DeviceBusy, DeviceFailed, RateRefused
+from media.frame import Samples
+from media.runtime import Runtime, Ticker, current_runtime
+
+Microphone = Callable[[int, int], Samples]
+"""Gives so many samples at so many Hz."""
+Loudspeaker = Callable[[Samples, int], None]
+"""Takes samples of so many Hz; what it keeps it must copy."""
+
+
+@dataclass
+class VirtualCard:
+    """One device of a `VirtualBackend`. Without `microphone` or `loudspeaker` it lacks that direction.
+
+    Its clock runs `clock_ppm` parts in a million fast. `rates_hz` is what it runs at. `trouble` says why it
+    cannot be opened now ("" when it can). `on_close` is called when a stream of it was closed.
+    """
+
+    name: str
+    microphone: Microphone | None = None
+    loudspeaker: Loudspeaker | None = None
+    clock_ppm: float = 0.0
+    rates_hz: Sequence[int] = (48000, 44100, 32000, 24000, 16000, 8000)
+    latency_s: float = 0.0
+    plugged_in: bool = True
+    trouble: str = ""
+    on_close: Callable[[], None] | None = None
+
+
+def null_card(name: str = "null") -> VirtualCard:
+    """A device that hears nothing and says nothing."""
+    return VirtualCard(name, lambda n, _rate_hz: np.zeros(n, np.int16), lambda _samples, _rate_hz: None)
+
+
+class VirtualBackend:
+    """Opens virtual cards. The first card is the default of its directions."""
+
+    name = "virtual"
+
+    def __init__(self, cards: Sequence[VirtualCard], runtime: Runtime | None = None) -> None:
+        self.cards = list(cards)
+        self._runtime = runtime
+        self.streams: list[VirtualStream] = []
+        self.refreshes = 0
+        self._listed: list[VirtualCard] = [card for card in self.cards if card.plugged_in]
+
+    def devices(self) -> list[DeviceInfo]:
+        """Those that were plugged in when one last looked."""
+        infos, first = [], {Direction.INPUT: True, Direction.OUTPUT: True}
+        for index, card in enumerate(self._listed):
+            hears, speaks = card.microphone is not None, card.loudspeaker is not None
+            infos.append(
+                DeviceInfo(
+                    index,
+                    card.name,
+                    "virtual",
+                    int(hears),
+                    int(speaks),
+                    card.rates_hz[0],
+                    hears and first[Direction.INPUT],
+                    speaks and first[Direction.OUTPUT],
+                )
+            )
+            first[Direction.INPUT] &= not hears
+            first[Direction.OUTPUT] &= not speaks
+        return infos
+
+    def open(
+        self,
+        direction: Direction,
+        device: DeviceInfo,
+        on_block: OnBlock,
+        on_stopped: Callable[[], None],
+        *,
+        sample_rate_hz: int | None = None,
+        block_s: float = BLOCK_S,
+    ) -> "VirtualStream":
+        """See `media.device.base.Backend`."""
+        card = next((card for card in self._listed if card.name == device.name), None)
+        if card is None or not card.plugged_in:
+            raise DeviceFailed(device.name, "it is gone")
+        if card.trouble:
+            raise DeviceBusy(card.name, card.trouble)
+        if sample_rate_hz is not None and sample_rate_hz not in card.rates_hz:
+            raise RateRefused(card.name, sample_rate_hz)
+        rate_hz = sample_rate_hz or card.rates_hz[0]
+        runtime = self._runtime or current_runtime()
+        stream = VirtualStream(card, direction, rate_hz, block_s, on_block, on_stopped, runtime)
+        self.streams.append(stream)
+        return stream
+
+    def refresh(self) -> None:
+        """Look again."""
+        self.refreshes += 1
+        self._listed = [card for card in self.cards if card.plugged_in]
+
+    def unplug(self, name: str) -> None:
+        """A device disappears; its streams end."""
+        for card in self.cards:
+            if card.name == name:
+                card.plugged_in = False
+        for stream in self.streams:
+            if stream.card.name == name:
+                stream.fail()
+
+    def plug_in(self, name: str) -> None:
+        """It comes back; seen after `refresh`."""
+        for card in self.cards:
+            if card.name == name:
+                card.plugged_in = True
+
+
+class VirtualStream:
+    """A running virtual device: a block every `block_s` seconds of its own clock."""
+
+    xruns = 0
+
+    def __init__(
+        self,
+        card: VirtualCard,
+        direction: Direction,
+        sample_rate_hz: int,
+        block_s: float,
+        on_block: OnBlock,
+        on_stopped: Callable[[], None],
+        runtime: Runtime,
+    ) -> None:
+        self.card = card
+        self.direction = direction
+        self.sample_rate_hz = sample_rate_hz
+        self.latency_s = card.latency_s
+        self._block = np.zeros(round(block_s * sample_rate_hz), np.int16)
+        self._period = len(self._block) / sample_rate_hz / (1 + card.clock_ppm * 1e-6)
+        self._on_block = on_block
+        self._on_stopped = on_stopped
+        self._due = runtime.monotonic() + self._period
+        self._closed = False
+        self._ticker: Ticker | None = runtime.start_ticker(self)
+        self._ticker.wake()
+
+    def step(self, now: float) -> float | None:
+        """What is due by now; for the ticker."""
+        if self._closed:
+            return None
+        while self._due <= now:
+            self._due += self._period
+            self._move()
+        return self._due
+
+    def close(self) -> None:
+        """See `media.device.base.DeviceStream`."""
+        self._closed = True
+        ticker, self._ticker = self._ticker, None
+        if ticker is not None:
+            ticker.stop()
+            if self.card.on_close is not None:
+                self.card.on_close()
+
+    def fail(self) -> None:
+        """End by itself, as when a plug is pulled."""
+        if not self._closed:
+            self._closed = True
+            self._on_stopped()
+
+    def _move(self) -> None:
+        card, block = self.card, self._block
+        if self.direction is Direction.OUTPUT:
+            self._on_block(block)
+            if card.loudspeaker is not None:
+                card.loudspeaker(block, self.sample_rate_hz)
+        elif card.microphone is not None:
+            self._on_block(card.microphone(len(block), self.sample_rate_hz))

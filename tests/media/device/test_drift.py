@@ -1,0 +1,96 @@
+"""Following another clock: the sound stays the sound, the buffer stays as full as it was."""
+
+import numpy as np
+import pytest
+
+from media.device.drift import FIRST_MARGIN_S, MAX_STEP, DriftFilter, FillControl
+from media.frame import Samples
+
+RATE = 8000
+
+
+def tone(hz: float, seconds: float = 4.0) -> Samples:
+    samples: Samples = np.rint(10000 * np.sin(2 * np.pi * hz * np.arange(int(seconds * RATE)) / RATE)).astype(
+        np.int16
+    )
+    return samples
+
+
+def drifted(samples: Samples, step: float, block: int = 160) -> Samples:
+    drift = DriftFilter()
+    return np.concatenate(
+        [drift.process(samples[i : i + block], step) for i in range(0, len(samples), block)]
+    )
+
+
+def noise_db(samples: Samples, hz: float) -> float:
+    """What is left of a tone when the tone is taken out, in dB below it."""
+    out = samples[2000:-2000].astype(float)
+    angle = 2 * np.pi * hz * np.arange(len(out)) / RATE
+    waves = np.stack([np.sin(angle), np.cos(angle)], 1)
+    parts, *_ = np.linalg.lstsq(waves, out, rcond=None)
+    rest = out - waves @ parts
+    return float(10 * np.log10((out**2).mean() / (rest**2).mean()))
+
+
+def test_without_drift_the_samples_are_the_same_a_little_later() -> None:
+    said = tone(700)
+    heard = drifted(said, 0.0)
+    assert len(heard) == len(said)
+    assert (heard[DriftFilter.DELAY :] == said[: -DriftFilter.DELAY]).all()
+
+
+@pytest.mark.parametrize("ppm", [-1000, -100, -7, 100, 1000, 3000])
+def test_makes_so_many_samples_fewer_or_more(ppm: int) -> None:
+    said = tone(700, 10.0)
+    heard = drifted(said, ppm * 1e-6)
+    assert abs(len(said) / (1 + ppm * 1e-6) - len(heard)) <= 2
+
+
+@pytest.mark.parametrize(("ppm", "hz", "at_least_db"), [(100, 1000, 68), (-100, 3000, 68), (1000, 1000, 60)])
+def test_a_tone_stays_a_clean_tone(ppm: int, hz: float, at_least_db: float) -> None:
+    heard = drifted(tone(hz), ppm * 1e-6)
+    assert noise_db(heard, hz * (1 + ppm * 1e-6)) > at_least_db
+
+
+def test_blocks_may_be_of_any_size() -> None:
+    said = tone(1000, 1.0)
+    whole, pieces = drifted(said, 1e-4, 8000), drifted(said, 1e-4, 37)
+    n = min(len(whole), len(pieces))
+    assert abs(len(whole) - len(pieces)) <= 1
+    assert np.abs(whole[:n].astype(int) - pieces[:n]).max() <= 25  # of 10000
+
+
+def test_a_buffer_that_fills_is_drained_gently() -> None:
+    control, excess = FillControl(late_reads="low"), 0.02
+    steps = []
+    for tick in range(1500):
+        step = control.observe(excess, tick * 0.02)
+        steps.append(step)
+        excess -= step * 0.02
+    assert max(steps) <= MAX_STEP
+    assert excess < 0.001
+
+
+def test_a_clock_that_is_off_ends_with_less_than_a_millisecond() -> None:
+    control, excess = FillControl(late_reads="low"), 0.0
+    for tick in range(10 * 60 * 50):
+        excess += (100e-6 - control.observe(excess, tick * 0.02)) * 0.02
+    assert 0 < excess < 0.001
+
+
+def test_late_callbacks_are_not_taken_for_drift() -> None:
+    control = FillControl(late_reads="low")
+    steps = [control.observe(-0.008 if tick % 5 else 0.0, tick * 0.02) for tick in range(200)]
+    assert max(map(abs, steps[16:])) < 1e-6
+
+
+def test_the_margin_grows_when_it_ran_dry_and_shrinks_again() -> None:
+    control = FillControl(late_reads="low")
+    for second in range(3):
+        control.ran_dry(second)
+    grown = control.margin_s
+    assert grown > FIRST_MARGIN_S + 0.01
+    for tick in range(200 * 50):
+        control.observe(0.0, 3 + tick * 0.02)
+    assert control.margin_s == FIRST_MARGIN_S

@@ -1,0 +1,196 @@
+"""Capture and playback lines in virtual time: two clocks that disagree, callbacks that are late, stalls."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+
+import numpy as np
+import pytest
+
+from media.device.capture import CaptureLine
+from media.device.playback import PlaybackLine
+from media.frame import Samples
+
+BLOCK_S, TICK_S = 0.01, 0.02
+DEVICE_HZ, CODEC_HZ = 48000, 8000
+
+
+@dataclass
+class World:
+    """A clock, a device that calls every 10 ms of its own time, and a media thread that ticks every 20."""
+
+    ppm: float = 0.0
+    late: Callable[[], float] = lambda: 0.0
+    now: float = 0.0
+    tick: float = 0.0
+    stalls: list[tuple[float, float]] = field(default_factory=list)
+    """The media thread does nothing from, to; then it makes up for three ticks."""
+
+    def events(self, seconds: float) -> Iterator[str]:
+        period = BLOCK_S / (1 + self.ppm * 1e-6)
+        device, tick = period * 0.37, 0.0
+        device_at, tick_at = device + self.late(), tick
+        while self.now < seconds:
+            if device_at <= tick_at:
+                self.now = max(self.now, device_at)
+                device += period
+                device_at = device + self.late()
+                yield "device"
+            else:
+                self.now, self.tick = max(self.now, tick_at), tick
+                tick += TICK_S
+                tick_at = tick
+                for start, end in self.stalls:
+                    if start <= tick < end:
+                        tick_at = end
+                        if end - tick > 3 * TICK_S:
+                            tick = end - 2 * TICK_S
+                yield "tick"
+
+
+def clock_of(world: World) -> Callable[[], float]:
+    return lambda: world.now
+
+
+def ticks_in(samples: Samples, rate_hz: int) -> list[float]:
+    """Where the clicks are, in seconds."""
+    loud = np.flatnonzero(np.abs(samples.astype(int)) > 4000)
+    starts = loud[np.flatnonzero(np.diff(loud, prepend=-rate_hz) > rate_hz // 4)]
+    return [float(start) / rate_hz for start in starts]
+
+
+def clicking(start: int, n: int, rate_hz: int) -> Samples:
+    """A click of 2 ms each second."""
+    return np.where((np.arange(start, start + n) % rate_hz) < rate_hz // 500, 20000, 0).astype(np.int16)
+
+
+def captured(world: World, seconds: float) -> tuple[CaptureLine, list[float]]:
+    """A microphone of clicks each second of *real* time; how late each is heard by the media thread."""
+    line = CaptureLine(DEVICE_HZ, BLOCK_S, clock_of(world))
+    out, begun, recorded = [], [], 0
+    n_block, n_pull = int(BLOCK_S * DEVICE_HZ), int(TICK_S * CODEC_HZ)
+    real_hz = DEVICE_HZ * (1 + world.ppm * 1e-6)
+    for event in world.events(seconds):
+        if event == "device":
+            places = (recorded + np.arange(n_block)) / real_hz
+            line.write(np.where(places % 1.0 < 0.002, 20000, 0).astype(np.int16))
+            recorded += n_block
+        else:
+            begun.append(world.now)
+            out.append(line.pull(n_pull, CODEC_HZ))
+    heard = np.concatenate(out)
+    delays = []
+    for at in ticks_in(heard, CODEC_HZ):
+        tick, within = divmod(at, TICK_S)
+        delays.append((begun[round(tick)] + within) % 1.0)
+    return line, delays
+
+
+def played(world: World, seconds: float) -> tuple[PlaybackLine, list[float]]:
+    """Clicks each second of the media thread; how late each leaves the card."""
+    line = PlaybackLine(DEVICE_HZ, BLOCK_S, clock_of(world))
+    out, begun = [], []
+    n_block, n_push = int(BLOCK_S * DEVICE_HZ), int(TICK_S * CODEC_HZ)
+    for event in world.events(seconds):
+        if event == "device":
+            block = np.empty(n_block, np.int16)
+            line.fill(block)
+            begun.append(world.now)
+            out.append(block)
+        else:
+            line.push(clicking(round(world.tick * CODEC_HZ), n_push, CODEC_HZ), CODEC_HZ)
+    heard = np.concatenate(out)
+    delays = []
+    for at in ticks_in(heard, DEVICE_HZ):
+        block_number, within = divmod(at, BLOCK_S)
+        delays.append((begun[int(block_number)] + within) % 1.0)
+    return line, delays
+
+
+ways = pytest.mark.parametrize("way", [captured, played])
+Way = Callable[[World, float], tuple[CaptureLine | PlaybackLine, list[float]]]
+
+
+@ways
+@pytest.mark.parametrize("ppm", [-100.0, 0.0, 100.0])
+def test_ten_minutes_of_two_clocks(way: Way, ppm: float) -> None:
+    line, delays = way(World(ppm), 600.0)
+    statistics = line.statistics()
+    assert statistics.underruns == 0
+    assert statistics.skipped_ms == 0
+    assert max(delays) < 0.045
+    first, last = np.median(delays[5:20]), np.median(delays[-15:])
+    assert abs(last - first) < 0.003
+    assert max(delays[5:]) - min(delays[5:]) < 0.006
+
+
+@ways
+def test_late_callbacks_cost_a_few_gaps_at_first_and_a_little_delay(way: Way) -> None:
+    random = Random(3)
+    line, delays = way(World(50.0, late=lambda: random.expovariate(400)), 60.0)
+    assert line.statistics().underruns <= 8
+    assert max(delays[5:]) < 0.075
+
+
+@ways
+def test_a_stall_of_half_a_second_leaves_no_delay_behind(way: Way) -> None:
+    world = World(stalls=[(10.0, 10.5)])
+    line, delays = way(world, 30.0)
+    assert line.statistics().underruns <= 2
+    assert abs(np.median(delays[-8:]) - np.median(delays[2:8])) < 0.01
+
+
+def test_nothing_recorded_is_silence_and_no_fault() -> None:
+    world = World()
+    line = CaptureLine(DEVICE_HZ, BLOCK_S, clock_of(world))
+    for tick in range(50):
+        world.now = tick * TICK_S
+        assert not line.pull(160, CODEC_HZ).any()
+    assert line.statistics().underruns == 0
+
+
+def test_what_is_not_filled_is_silence_and_a_pause_is_no_fault() -> None:
+    world = World()
+    line = PlaybackLine(DEVICE_HZ, BLOCK_S, clock_of(world))
+    block = np.full(480, 7, np.int16)
+    for event in world.events(3.0):
+        if event == "device":
+            line.fill(block)
+        elif not 1.0 < world.now < 2.0:  # on hold
+            line.push(np.full(160, 5000, np.int16), CODEC_HZ)
+        if 1.2 < world.now < 1.9:
+            assert not block.any()
+    assert line.statistics().underruns == 0
+    assert block.any()
+
+
+def test_the_rate_may_change_in_mid_call() -> None:
+    world = World()
+    line = CaptureLine(44100, BLOCK_S, clock_of(world))
+    rate_hz, heard, said = 8000, [], 0
+    for event in world.events(4.0):
+        if event == "device":
+            t = (said + np.arange(441)) / 44100
+            line.write(np.rint(8000 * np.sin(2 * np.pi * 500 * t)).astype(np.int16))
+            said += 441
+        else:
+            rate_hz = 8000 if world.now < 2 else 16000
+            heard.append(line.pull(rate_hz // 50, rate_hz))
+    late = np.concatenate(heard[150:]).astype(float)
+    crossings = np.flatnonzero((late[:-1] < 0) & (late[1:] >= 0))
+    assert np.median(np.diff(crossings)) == pytest.approx(32, abs=1)
+    assert line.statistics().underruns <= 1
+
+
+def test_the_reference_is_what_was_played() -> None:
+    world = World()
+    reference = CaptureLine(DEVICE_HZ, BLOCK_S, clock_of(world))
+    line = PlaybackLine(DEVICE_HZ, BLOCK_S, clock_of(world), reference)
+    back = []
+    for event in world.events(2.0):
+        if event == "device":
+            line.fill(np.empty(480, np.int16))
+        else:
+            line.push(np.full(160, 5000, np.int16), CODEC_HZ)
+            back.append(reference.pull(160, CODEC_HZ))
+    assert np.concatenate(back[20:]) == pytest.approx(5000, abs=2)
