@@ -20,6 +20,7 @@
     ├── BadPacket           not an RTP or RTCP packet
     ├── BadAudio            bytes that are no whole number of samples, a file of the wrong kind
     ├── BadDigits           a key no telephone has, or a length no key is pressed
+    ├── DeviceError         microphones and loudspeakers (media/device/errors.py)
     └── BufferFull          the write queue holds its 30 seconds
 
 Each message is a sentence that names the thing at fault and what to change; the parts of it are
