@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from dialog.flow import HostPort
 from dialog.timers import Timers
@@ -13,11 +14,39 @@ ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
 
 
 @dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """Certificates for TLS, all in PEM files. All have defaults."""
+
+    certificate: str | Path | None = None
+    """Ours, with those between it and its authority: shown to peers that connect, and to servers that ask
+    for one. Without it nobody can connect to us by TLS."""
+    key: str | Path | None = None
+    """Its private key; None: it is in the same file."""
+    key_password: str | None = field(default=None, repr=False)
+    """What the key is encrypted with."""
+    authorities: str | Path | None = None
+    """A file or directory of the authorities that peers' certificates may come from; None: the system's."""
+    verify: bool = True
+    """Whether the certificates of servers are verified. Without that anybody on the way can read along."""
+    verify_clients: bool = False
+    """Whether those who connect must show a certificate from one of the authorities."""
+
+
+@dataclass(frozen=True, slots=True)
 class UserAgentConfig:
     """Settings of one user agent; every one has a default that works on loopback."""
 
     bind: HostPort = ("127.0.0.1", 5060)
     """Address and port to listen on; port 0 takes a free one."""
+    transports: tuple[str, ...] = ("udp", "tcp")
+    """What to listen on and to connect by, of "udp", "tcp", "tls", "ws" and "wss". UDP and TCP share the port
+    (section 18.2.1). TLS is listened on only if there is a certificate, WebSockets if they have a port."""
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    """Certificates of "tls" and "wss"."""
+    tls_port: int | None = None
+    """Port to listen on for TLS; None: the one after the port of `bind`, or any if that is 0."""
+    ws_port: int | None = None
+    """Port to listen on for WebSockets ("wss" if that is among `transports`, or else "ws"); None: do not."""
     advertised_host: str | None = None
     """Host in Via and Contact; None: our own address towards that peer."""
     user: str = ""

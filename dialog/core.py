@@ -97,6 +97,8 @@ class Core:
             "OPTIONS": lambda usage, incoming: answer_options(config, self.capabilities, incoming),
         }
         """Who takes a request in a call's dialog that neither the call nor a sharer of its dialog takes."""
+        self.on_framed: Callable[[Flow, bytes], None] | None = None
+        """Told of each message that a stream was cut into, for traces."""
         self._clock = clock
         self._wake = wake
         self._effects: list[Effect] = []

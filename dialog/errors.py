@@ -5,7 +5,9 @@
     ├── RemoteProtocolError      the peer broke the protocol; carries the status to answer with
     │   └── ParseError           what came is not a SIP message, or one of its fields cannot be read
     ├── AddressInUse             the address to listen on is taken
-    └── BadAddress               the address to listen on or to send to cannot be used
+    ├── BadAddress               the address to listen on or to send to cannot be used
+    ├── BadCertificate           a certificate, key or authority for TLS cannot be used
+    └── MissingPackage           an optional package is not installed
 
 Each message is a sentence that a person can act on. Nothing else is raised for what a peer sends.
 """
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AddressInUse",
     "BadAddress",
+    "BadCertificate",
     "LocalProtocolError",
+    "MissingPackage",
     "ParseError",
     "RemoteProtocolError",
     "SipError",
@@ -68,3 +72,11 @@ class AddressInUse(SipError):
 
 class BadAddress(SipError):
     """No such address here, or a name that does not resolve; the message names it."""
+
+
+class BadCertificate(SipError):
+    """A file of the TLS settings cannot be used; the message names it and says why."""
+
+
+class MissingPackage(SipError):
+    """A transport needs a package that is not installed; the message says how to install it."""

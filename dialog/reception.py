@@ -56,6 +56,8 @@ class Reception:
         if isinstance(item, ParseError):
             self._refuse_malformed(item, flow, str(item).encode())
         else:
+            if self._core.on_framed is not None:
+                self._core.on_framed(flow, bytes(item))
             self._receive_message(flow, item, b"")
 
     def _receive_message(self, flow: Flow, message: Request | Response, data: bytes) -> None:

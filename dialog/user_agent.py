@@ -1,4 +1,4 @@
-"""The driver: one core, one UDP socket, one timer of the running asyncio loop."""
+"""The driver: one core, its sockets, one timer of the running asyncio loop."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from dialog.config import UserAgentConfig
 from dialog.core import Core
 from dialog.errors import LocalProtocolError
 from dialog.events import Event
-from dialog.flow import Flow, HostPort, Open, Query, Resolve, Send
-from dialog.transport.udp import UdpTransport
+from dialog.flow import MESSAGE_TRANSPORTS, Close, Effect, Flow, HostPort, Open, Query, Send, Target
+from dialog.parser import is_keepalive
+from dialog.transport.sockets import Sockets
 from dialog.usage.invite import InviteUsage
 
 __all__ = ["TracedMessage", "UserAgent", "UserAgentConfig"]
@@ -33,6 +34,7 @@ class TracedMessage:
     local: HostPort
     remote: HostPort
     data: bytes
+    transport: str = "UDP"
 
 
 class UserAgent:
@@ -56,7 +58,7 @@ class UserAgent:
         self._on_event = on_event
         self._random = random
         self._core: Core | None = None
-        self._udp: UdpTransport | None = None
+        self._sockets: Sockets | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._draining = False
         self._drain_due = False
@@ -64,26 +66,31 @@ class UserAgent:
         self._idle: asyncio.Event | None = None
 
     async def start(self) -> None:
-        """Bind the socket. AddressInUse or BadAddress say what to change."""
+        """Listen. AddressInUse, BadAddress, BadCertificate and MissingPackage say what to change."""
         self._loop = asyncio.get_running_loop()
         # The loop of a simulation brings its chance along, so that the same seed makes the same call.
         loop_random: random_module.Random | None = getattr(self._loop, "random", None)
         chance = self._random or loop_random or random_module.SystemRandom()
-        self._udp = await UdpTransport.bind(self.config.bind, self._on_datagram, self._on_lost)
-        self._core = Core(self.config, chance, self._loop.time, self._wake)
+        sockets = Sockets(self.config, self)
+        await sockets.start()
+        self._sockets = sockets
+        self._core = core = Core(self.config, chance, self._loop.time, self._wake)
+        if self.on_message is not None:
+            core.on_framed = self._trace_framed
 
     @property
     def local_address(self) -> HostPort:
-        """Host and port that we listen on."""
-        if self._udp is None:
-            raise LocalProtocolError("the user agent is not started")
-        return self._udp.local_address
+        """Host and port that we listen on: by UDP and TCP, or else by what there is."""
+        return self._open_sockets().local_address
+
+    def address_of(self, transport: str) -> HostPort | None:
+        """Host and port that we listen on by this transport ("UDP", "TLS"...); None if we do not."""
+        return self._open_sockets().address_of(transport)
 
     def address_towards(self, remote: HostPort) -> HostPort:
         """Our address as that peer sees it: listening on all addresses, the one that is routed there."""
-        if self._udp is None:
-            raise LocalProtocolError("the user agent is not started")
-        return self._udp.flow_to(remote).local
+        sockets = self._open_sockets()
+        return sockets.host_towards(remote), sockets.local_address[1]
 
     def invite(
         self,
@@ -119,7 +126,7 @@ class UserAgent:
         return True
 
     async def aclose(self) -> None:
-        """Send what is pending and close the socket. Calls are not hung up. May be called twice."""
+        """Send what is pending and close the sockets. Calls are not hung up. May be called twice."""
         core, self._core = self._core, None
         if core is not None:
             self._drain(core)
@@ -130,32 +137,56 @@ class UserAgent:
         for task in lookups:
             task.cancel()
         await asyncio.gather(*lookups, return_exceptions=True)
-        if self._udp is not None:
-            self._udp.close()
-            self._udp = None
-            await asyncio.sleep(0)  # asyncio closes the socket in the next turn of the loop
+        if self._sockets is not None:
+            sockets, self._sockets = self._sockets, None
+            await sockets.aclose()
+            await asyncio.sleep(0)  # asyncio closes sockets in the next turn of the loop
 
     def _started(self) -> Core:
         if self._core is None:
             raise LocalProtocolError("the user agent is not started, or closed already")
         return self._core
 
-    # Inputs.
+    def _open_sockets(self) -> Sockets:
+        if self._sockets is None:
+            raise LocalProtocolError("the user agent is not started, or closed already")
+        return self._sockets
 
-    def _on_datagram(self, flow: Flow, data: bytes) -> None:
+    # Inputs: what the transports tell (`dialog.transport.stream.Hooks`).
+
+    def on_data(self, flow: Flow, data: bytes) -> None:
+        """A datagram, a WebSocket message or a piece of a stream came."""
         core = self._core
         if core is None:
             return
         now = self._loop.time()
-        if self.on_message is not None:
-            self._trace(TracedMessage(now, "received", flow.local, flow.remote, data))
+        if self.on_message is not None and (not flow.connection or flow.transport in MESSAGE_TRANSPORTS):
+            self._trace("received", flow, data)
         core.receive(flow, data, now)
         self._drain(core)
 
-    def _on_lost(self, flow: Flow) -> None:
-        # Often from inside the draining itself, while effects are carried out.
+    def on_accepted(self, flow: Flow) -> None:
+        """A peer made a connection."""
         if self._core is not None:
-            self._core.flow_lost(flow, self._loop.time())
+            self._core.flow_accepted(flow, self._loop.time())
+            self._wake()
+
+    def on_opened(self, target: Target, flow: Flow) -> None:
+        """A flow stands: often from inside the draining itself, while effects are carried out."""
+        if self._core is not None:
+            self._core.flow_opened(target, flow, self._loop.time())
+            self._wake()
+
+    def on_refused(self, target: Target, reason: str) -> None:
+        """There is no way to a target."""
+        if self._core is not None:
+            self._core.flow_refused(target, self._loop.time(), reason)
+            self._wake()
+
+    def on_lost(self, flow: Flow, reason: str) -> None:
+        """A flow broke, or a datagram could not be sent."""
+        if self._core is not None:
+            self._core.flow_lost(flow, self._loop.time(), reason)
             self._wake()
 
     def _on_timer(self) -> None:
@@ -189,14 +220,7 @@ class UserAgent:
                 if not effects and not events:
                     break
                 for effect in effects:
-                    if isinstance(effect, Send):
-                        self._send(effect)
-                    elif isinstance(effect, Open):
-                        assert self._udp is not None
-                        flow = self._udp.flow_to(effect.target.address)
-                        core.flow_opened(effect.target, flow, self._loop.time())
-                    elif isinstance(effect, Resolve):
-                        self._look_up(core, effect.query)
+                    self._carry_out(core, effect)
                 for event in events:
                     try:
                         self._on_event(event)
@@ -208,17 +232,30 @@ class UserAgent:
             self._idle.set()
         self._set_timer(core)
 
-    def _send(self, effect: Send) -> None:
-        if self.on_message is not None:
-            flow = effect.flow
-            self._trace(TracedMessage(self._loop.time(), "sent", flow.local, flow.remote, effect.data))
-        assert self._udp is not None
-        self._udp.send(effect.flow, effect.data)
+    def _carry_out(self, core: Core, effect: Effect) -> None:
+        sockets = self._sockets
+        if sockets is None:
+            return
+        if isinstance(effect, Send):
+            if self.on_message is not None and not is_keepalive(effect.data):
+                self._trace("sent", effect.flow, effect.data)
+            sockets.send(effect.flow, effect.data)
+        elif isinstance(effect, Open):
+            sockets.open(effect.target)
+        elif isinstance(effect, Close):
+            sockets.close(effect.flow)
+        else:
+            self._look_up(core, effect.query)
 
-    def _trace(self, message: TracedMessage) -> None:
+    def _trace_framed(self, flow: Flow, data: bytes) -> None:
+        self._trace("received", flow, data)
+
+    def _trace(self, direction: Literal["sent", "received"], flow: Flow, data: bytes) -> None:
         assert self.on_message is not None
         try:
-            self.on_message(message)
+            self.on_message(
+                TracedMessage(self._loop.time(), direction, flow.local, flow.remote, data, flow.transport)
+            )
         except Exception:
             _log.exception("the message hook raised")
 

@@ -152,8 +152,9 @@ def _leaks(phones: Sequence[Softphone], loop: asyncio.AbstractEventLoop) -> list
         ]
         left += [f"task {task.get_name()!r} of {name}: {task.get_coro()!r}" for task in phone.tasks]
     if isinstance(loop, VirtualLoop):
-        expected = {f"UDP {host}:{port} " for host, port in (phone.address for phone in phones)}
-        hosts = {host for host, _ in (phone.address for phone in phones)}
+        addresses = [phone.address for phone in phones]
+        expected = {f"{kind} {host}:{port} " for kind in ("UDP", "TCP") for host, port in addresses}
+        hosts = {host for host, _ in addresses}
         left += [
             f"socket {text}"
             for text in loop.network.open_sockets()
