@@ -9,9 +9,9 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from dialog.config import TlsSettings
 from dialog.errors import BadCertificate
 from dialog.flow import Target
+from dialog.tls_settings import TlsSettings
 from dialog.uri import format_host
 
 _NAME_MISMATCH = (62, 64)
