@@ -9,8 +9,22 @@ from dialog.flow import HostPort
 from dialog.timers import Timers
 from dialog.tls_settings import TlsSettings
 
-ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
+ALLOWED_METHODS = (
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "OPTIONS",
+    "INFO",
+    "MESSAGE",
+    "REFER",
+    "NOTIFY",
+    "SUBSCRIBE",
+)
 """What this package answers with more than 405."""
+
+SUPPORTED_OPTIONS = ("norefersub", "replaces")
+"""Option tags of what this package can do (RFC 4488, 3891)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +50,10 @@ class UserAgentConfig:
     """User-Agent and Server header; '' leaves them out."""
     allow: tuple[str, ...] = ALLOWED_METHODS
     """Allow header, and the methods not answered 405."""
-    supported: tuple[str, ...] = ()
+    supported: tuple[str, ...] = SUPPORTED_OPTIONS
     """Option tags for Supported; a Require with any other is answered 420."""
+    allow_events: tuple[str, ...] = ("refer",)
+    """Event packages of Allow-Events; a SUBSCRIBE to any other is answered 489."""
     accept: tuple[str, ...] = ("application/sdp",)
     """Types an INVITE's body may have; others are answered 415."""
     max_message_bytes: int = 65535

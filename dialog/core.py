@@ -23,15 +23,18 @@ from dialog.errors import LocalProtocolError
 from dialog.events import Event
 from dialog.flow import Effect, Flow, HostPort, Query, Send, Target
 from dialog.incoming import IncomingRequest
+from dialog.inspection import Refusal
 from dialog.locating import Locator
 from dialog.message import Request
 from dialog.reception import Reception
+from dialog.services import Services
 from dialog.timers import TimerQueue
 from dialog.transaction.client import ClientTransaction, ClientUser
 from dialog.transaction.layer import TransactionLayer
 from dialog.uri import SipUri, Uri, format_host
 from dialog.usage.invite import InviteUsage
 from dialog.usage.options import OptionsQuery, answer_options
+from dialog.usage.replacing import find_replaced
 from dialog.usage.sharing import DialogUser
 from dialog.via import MAGIC_COOKIE
 
@@ -87,6 +90,7 @@ class Core:
         self.capabilities: tuple[tuple[str, str], ...] = (
             ("Allow", ", ".join(config.allow)),
             ("Supported", ", ".join(config.supported)),
+            ("Allow-Events", ", ".join(config.allow_events)),
         )
         self.handlers: dict[str, Handler] = {
             "INVITE": lambda incoming: _start_call(self, incoming),
@@ -99,6 +103,8 @@ class Core:
         """Who takes a request in a call's dialog that neither the call nor a sharer of its dialog takes."""
         self.on_framed: Callable[[Flow, bytes], None] | None = None
         """Told of each message that a stream was cut into, for traces."""
+        self.services = Services(self)
+        """Messages, questions, subscriptions, transfers, publications."""
         self._clock = clock
         self._wake = wake
         self._effects: list[Effect] = []
@@ -362,8 +368,12 @@ class Core:
 def _start_call(core: Core, incoming: IncomingRequest) -> None:
     if core.calls >= core.config.max_usages:
         incoming.respond(503, None, _BUSY)
+        return
+    replaced = find_replaced(core, incoming.request)
+    if isinstance(replaced, Refusal):
+        incoming.respond(replaced.status, replaced.reason)
     else:
-        InviteUsage.called(core, incoming)
+        InviteUsage.called(core, incoming, replaced)
 
 
 def _instead(hop: Uri, otherwise: Flow | None) -> Flow | None:

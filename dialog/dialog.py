@@ -91,6 +91,22 @@ class Dialog:
             None,
         )
 
+    @classmethod
+    def from_notify(cls, subscribe: Request, notify: Request) -> Dialog:
+        """The subscriber's side of a dialog that a NOTIFY makes (RFC 6665 section 4.4.1)."""
+        contacts = notify.contacts
+        return cls(
+            subscribe.call_id,
+            subscribe.headers.get("From") or "",
+            subscribe.from_.tag or "",
+            notify.headers.get("From") or "",
+            notify.from_.tag or "",
+            contacts[0].uri if contacts else notify.from_.uri,
+            notify.record_routes,
+            subscribe.cseq.number,
+            notify.cseq.number,
+        )
+
     def confirm(self, response: Response) -> None:
         """The 2xx of an early dialog of the caller: take the route set anew (section 13.2.2.4)."""
         self.route_set = response.record_routes[::-1]

@@ -19,6 +19,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dialog.service_events import ServiceEvent
+
 if TYPE_CHECKING:
     from dialog.message import Request, Response
     from dialog.usage.invite import InviteUsage
@@ -36,9 +38,13 @@ class UsageEvent:
 
 @dataclass(frozen=True, slots=True)
 class IncomingCall(UsageEvent):
-    """A new INVITE. A SessionOffer follows when it carries an offer; none follows for a late offer."""
+    """A new INVITE. A SessionOffer follows when it carries an offer; none follows for a late offer.
+
+    `replaces` is the call whose place it is to take (RFC 3891): accept this one and end that one, or refuse.
+    """
 
     request: Request
+    replaces: InviteUsage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,5 +177,5 @@ class ChallengeNotAnswered:
     why: str
 
 
-Event = UsageEvent | OptionsAnswered | ChallengeNotAnswered
+Event = UsageEvent | OptionsAnswered | ChallengeNotAnswered | ServiceEvent
 """Everything `Core.take_events()` can give."""

@@ -105,8 +105,10 @@ class InviteUsage:
         return usage
 
     @classmethod
-    def called(cls, core: Core, incoming: IncomingRequest) -> InviteUsage:
-        """Take an INVITE; called by the core."""
+    def called(
+        cls, core: Core, incoming: IncomingRequest, replaces: InviteUsage | None = None
+    ) -> InviteUsage:
+        """Take an INVITE, which may be meant to take the place of a call; called by the core."""
         request = incoming.request
         body = session_body(request, core.config)
         usage = cls(core, Role.UAS, request)
@@ -114,7 +116,7 @@ class InviteUsage:
         dialog.flow = incoming.flow
         usage.establish(dialog)
         usage._callee = Callee(usage, incoming, dialog, offered=bool(body))
-        core.emit(IncomingCall(usage, request))
+        core.emit(IncomingCall(usage, request, replaces))
         if body:
             core.emit(SessionOffer(usage, body, request.content_type or ""))
         return usage

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from dialog.core import Core
+    from dialog.dialog import Dialog
     from dialog.incoming import IncomingRequest
     from dialog.message import Request
 
@@ -73,3 +75,49 @@ class Sharers:
         """Tell all of them."""
         for member in list(self._members):
             member.dialog_is_gone(status, cause)
+
+
+class Host(Protocol):
+    """Who has a dialog that others may share: a call, or an OwnDialog."""
+
+    sharers: Sharers
+
+    @property
+    def confirmed_dialog(self) -> Dialog:
+        """The dialog."""
+
+    def leave(self, sharer: Sharer) -> None:
+        """A usage that shares the dialog is over."""
+
+
+class OwnDialog:
+    """A dialog without a call, made for a subscription: it lives as long as somebody shares it."""
+
+    __slots__ = ("_core", "confirmed_dialog", "sharers")
+
+    def __init__(self, core: Core, dialog: Dialog, first: Sharer) -> None:
+        self._core = core
+        self.confirmed_dialog = dialog
+        self.sharers = Sharers()
+        self.sharers.add(first)
+        core.add_dialog(dialog.key, self)
+
+    def receive_request(self, incoming: IncomingRequest) -> None:
+        """Give a request to whoever takes it; nobody else is here."""
+        if not self.confirmed_dialog.accepts_sequence(incoming.request):
+            incoming.respond(500, "CSeq Out Of Order")
+            return
+        sharer = self.sharers.find(incoming.request)
+        if sharer is None:
+            incoming.respond(481)
+        else:
+            sharer.receive_request(incoming)
+
+    def receive_ack(self, ack: Request) -> None:
+        """There is no INVITE here that an ACK could be for."""
+
+    def leave(self, sharer: Sharer) -> None:
+        """The last one takes the dialog with it."""
+        self.sharers.remove(sharer)
+        if not self.sharers:
+            self._core.remove_dialog(self.confirmed_dialog.key)
