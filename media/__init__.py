@@ -33,7 +33,9 @@ from media.errors import (
 )
 from media.events import (
     DtmfDigitReceived,
+    MediaLost,
     MediaReceived,
+    MediaRegained,
     SdpNegotiated,
     SessionClosed,
     SessionCreated,
@@ -70,9 +72,11 @@ __all__ = [
     "ManagerConfig",
     "MediaDirection",
     "MediaError",
+    "MediaLost",
     "MediaManager",
     "MediaReceived",
     "MediaRefused",
+    "MediaRegained",
     "MediaSession",
     "MediaStats",
     "NegotiationError",

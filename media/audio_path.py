@@ -37,11 +37,13 @@ class AudioPath:
     `queue` is what the application writes to, `playlist` what the engine pulls from.
     """
 
-    def __init__(self, rate_hz: int, idle: Idle) -> None:
+    def __init__(self, rate_hz: int, idle: Idle, media_timeout_s: float | None = None) -> None:
         self.queue = WriteQueue(rate_hz, idle=idle)
         self.playlist = Playlist(self.queue, self._source_failed)
         self.plan: StreamPlan | None = None
         self.address: Address | None = None
+        self.media_timeout_s = media_timeout_s
+        """How long nothing may come before `media_lost`; change it by `watch_silence`."""
         self._source: AudioSource | None = None
         self._sockets: RtpSockets | None = None
         self._handle: StreamHandle | None = None
@@ -131,6 +133,13 @@ class AudioPath:
         if handle is None or self.plan is None or self.plan.send_codec is None:
             raise InvalidState("nothing can be sent yet: first exchange offer and answer")
         return handle
+
+    def watch_silence(self, timeout_s: float | None) -> None:
+        """Emit `media_lost` when nothing came for so long that should have; None: never."""
+        with self._lock:
+            self.media_timeout_s = timeout_s
+            if self._handle is not None:
+                self._handle.watch_silence(timeout_s)
 
     def forward_to(self, other: "AudioPath", on_misfit: Callable[[], None]) -> None:
         """Send on what is received, undecoded, as what `other` of the same manager sends.

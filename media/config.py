@@ -116,7 +116,9 @@ class ManagerConfig:
     report (RFC 5506), `rtcp_xr` VoIP metrics in RTCP (RFC 3611). `comfort_noise` offers and accepts CN
     (RFC 3389), with `silence_suppression` our pauses are sent as such. `idle` says what a session sends
     when there is nothing to send. `jitter_buffer` says how long received packets wait.
-    `statistics_interval_s` is the period of the `statistics` event, made only while somebody listens for it.
+    `media_timeout_s`: so long without a packet, where both sides may send, and `media_lost` is emitted (None:
+    never). `statistics_interval_s` is the period of the `statistics` event, made only while somebody listens
+    for it.
     Raises `BadAddress` and `ValueError`.
     """
 
@@ -134,6 +136,7 @@ class ManagerConfig:
     silence_suppression: bool = False
     idle: Literal["none", "silence"] = "none"
     jitter_buffer: JitterSettings = JitterSettings()
+    media_timeout_s: float | None = None
     statistics_interval_s: float = 1.0
     session_name: str = "-"
     user_name: str = "-"
@@ -146,6 +149,7 @@ class ManagerConfig:
         if not self.default_audio_codecs:
             raise ValueError("default_audio_codecs is empty: name at least one codec, for example 'PCMU'")
         check_ptime(self.default_ptime)
+        check_media_timeout(self.media_timeout_s)
         if self.statistics_interval_s <= 0:
             raise ValueError(f"statistics_interval_s must be above 0, not {self.statistics_interval_s}")
 
@@ -155,6 +159,13 @@ def check_ptime(ptime_ms: int) -> int:
     if ptime_ms not in PTIMES_MS:
         raise ValueError(f"ptime {ptime_ms} ms is not one of {', '.join(map(str, PTIMES_MS))}")
     return ptime_ms
+
+
+def check_media_timeout(timeout_s: float | None) -> float | None:
+    """Return it if so short a silence can be told from a network's hiccup, else raise `ValueError`."""
+    if timeout_s is not None and timeout_s < 1.0:
+        raise ValueError(f"a media timeout must be at least 1 s, or None for no such limit, not {timeout_s}")
+    return timeout_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,10 @@ class StreamHandle:
         """Send it on no more."""
         self._driver.do(lambda: self._stream.inbound.set_forwarder(None))
 
+    def watch_silence(self, timeout_s: float | None) -> None:
+        """Report `StreamSilent` when nothing came for so long that should have; None: never."""
+        self._stream.silence.timeout_s = timeout_s
+
     def source_failed(self, error: Exception) -> None:
         """Report that something that was played raised (media thread); `StreamFailed` follows."""
         self._stream.failed("a source of sent audio", error)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from media.events import StreamEvent
 from media.plan import Address, StreamPlan
+from media.silence import LOOK_EVERY_S
 from media.stream import Stream
 
 _log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Engine:
         """Time in blocks of 10 ms; even ones are everybody's."""
         self._long: list[Stream] = []
         self._short: list[Stream] = []
+        self._look_at = 0.0
 
     @property
     def streams(self) -> list[Stream]:
@@ -83,6 +85,10 @@ class Engine:
             except Exception as error:
                 self._failed(stream, "sending", error)
         self.blocks += self.period_blocks
+        if now >= self._look_at:
+            self._look_at = now + LOOK_EVERY_S
+            for stream in self.streams:
+                stream.look(now)
 
     def skip(self, pairs: int) -> None:
         """Leave out so many times 20 ms: media clocks go on, nothing is played or sent."""

@@ -68,6 +68,20 @@ class RtcpReport(StreamEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class StreamSilent(StreamEvent):
+    """Nothing valid came for so long although it was expected (`media.silence`)."""
+
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHeard(StreamEvent):
+    """After `StreamSilent` something came again; `silent_s` is how long there was nothing."""
+
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class MediaFrame(StreamEvent):
     """A frame was played out; made only while somebody listens for it."""
 
@@ -100,6 +114,8 @@ SessionEventName = Literal[
     "session_closed",
     "session_error",
     "media_received",
+    "media_lost",
+    "media_regained",
     "sdp_negotiated",
     "dtmf_received",
     "statistics",
@@ -180,6 +196,23 @@ class MediaReceived(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class MediaLost(SessionEvent):
+    """Neither RTP nor RTCP came for `silent_s` seconds, though both sides may talk: the peer may be gone.
+
+    Emitted once a silence, with `ManagerConfig.media_timeout_s`; the session goes on.
+    """
+
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRegained(SessionEvent):
+    """After `MediaLost` a packet came, `silent_s` seconds after the one before."""
+
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class DtmfDigitReceived(SessionEvent):
     """The peer pressed a key: `digit` is one of 0-9 * # A-D."""
 
@@ -201,6 +234,8 @@ SESSION_EVENTS: Mapping[SessionEventName, type[SessionEvent]] = MappingProxyType
         "session_closed": SessionClosed,
         "session_error": SessionError,
         "media_received": MediaReceived,
+        "media_lost": MediaLost,
+        "media_regained": MediaRegained,
         "sdp_negotiated": SdpNegotiated,
         "dtmf_received": DtmfDigitReceived,
         "statistics": StatisticsReported,

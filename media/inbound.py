@@ -53,6 +53,7 @@ class Inbound:
         "_events",
         "_heard_type",
         "_listener",
+        "_noise_type",
         "_receives",
         "_sinks",
         "bytes",
@@ -97,6 +98,7 @@ class Inbound:
         self._events = TelephoneEventReceiver(self._event_clock)
         self._event_open = False
         self._heard_type = -1
+        self._noise_type: int | None = None
         self.playout = Playout({}, 20, buffer)
 
     def configure(self, plan: StreamPlan | None, block_ms: int) -> None:
@@ -115,7 +117,7 @@ class Inbound:
             self._events = TelephoneEventReceiver(event_clock)
         self._receives = plan is not None and plan.direction.receives
         self._block_ms = block_ms
-        noise_type = None if plan is None else plan.comfort_noise_receive
+        noise_type = self._noise_type = None if plan is None else plan.comfort_noise_receive
         if noise_type is not None:
             self._clocks.setdefault(noise_type, clock)
         self.playout.configure(codecs, block_ms, noise_type)
@@ -136,6 +138,11 @@ class Inbound:
     def set_forwarder(self, forwarder: Forwarder | None) -> None:
         """Have packets sent on from now on; sinks get what is in them all the same."""
         self.forwarder = forwarder
+
+    @property
+    def paused(self) -> bool:
+        """Whether the last the peer sent was comfort noise: it is silent by its own will."""
+        return self._heard_type == self._noise_type
 
     def receive(self, data: bytes, address: Address, arrival: float) -> None:
         """Take one datagram that is no RTCP; whatever it is, it does no harm."""

@@ -22,6 +22,8 @@ from media.events import (
     DtmfDigitReceived,
     DtmfReceived,
     FirstMedia,
+    MediaLost,
+    MediaRegained,
     RtcpBye,
     RtcpReport,
     SessionCreated,
@@ -34,6 +36,8 @@ from media.events import (
     StreamClosed,
     StreamEvent,
     StreamFailed,
+    StreamHeard,
+    StreamSilent,
 )
 from media.plan import StreamPlan
 from media.ports import PortAllocator, RtpSockets
@@ -232,6 +236,7 @@ class MediaManager:
                 jitter_buffer=self.config.jitter_buffer.make_buffer(),
             )
             self._paths[handle] = path
+        handle.watch_silence(path.media_timeout_s)
         return handle
 
     def report_statistics(self) -> None:
@@ -283,6 +288,10 @@ class MediaManager:
             if not self.listens("session_error", session):
                 _log.error("%s failed and was taken off", event.what, exc_info=event.error)
             self.emit("session_error", SessionError(session, event.error, event.what))
+        elif isinstance(event, StreamSilent):
+            self.emit("media_lost", MediaLost(session, event.silent_s))
+        elif isinstance(event, StreamHeard):
+            self.emit("media_regained", MediaRegained(session, event.silent_s))
         elif isinstance(event, RtcpReport):
             if event.rtt_ms is not None:
                 path.note_round_trip(event.rtt_ms)

@@ -58,7 +58,8 @@ class MediaSession(SessionAudio):
         self._known: dict[int, Codec] = {}
         """Every format agreed so far: what it names may still arrive for a while."""
         rate_hz = self._wishes.codecs[0].sample_rate_hz
-        super().__init__(path or AudioPath(rate_hz, manager.config.idle))
+        config = manager.config
+        super().__init__(path or AudioPath(rate_hz, config.idle, config.media_timeout_s))
         self._path.join(self)
         self.session_id = session_id
         self.created_at = manager.runtime.wall()

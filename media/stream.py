@@ -22,17 +22,20 @@ from media.events import (
     SourceLocked,
     StreamEvent,
     StreamFailed,
+    StreamHeard,
+    StreamSilent,
 )
 from media.inbound import Inbound
 from media.latency import LatencyLedger, NetworkDelay, SenderTiming, received_audio
 from media.outbound import Outbound
-from media.plan import Address, StreamPlan
+from media.plan import Address, MediaDirection, StreamPlan
 from media.quality import QualityMeter
 from media.rtcp.packet import Goodbye, OtherPacket, RtcpPacket, SenderReport, parse_compound
 from media.rtcp.report import Reporter
 from media.rtcp.xr import VoipMetrics, extended_report, voip_metrics_in
 from media.rtp.packet import is_rtcp
 from media.rtp.statistics import RemoteReport, StreamStatistics
+from media.silence import Life, SilenceWatch
 from media.voip_metrics import measured
 
 Send = Callable[[bytes, Address], object]
@@ -47,6 +50,7 @@ class Stream:
         "_collided",
         "_echoed_from",
         "_emit",
+        "_last_rtcp",
         "_network",
         "_opened_at",
         "_random",
@@ -69,6 +73,7 @@ class Stream:
         "quality",
         "receive_rtp",
         "reporter",
+        "silence",
     )
 
     def __init__(
@@ -93,6 +98,9 @@ class Stream:
         self.quality = QualityMeter()
         self._remote_metrics: VoipMetrics | None = None
         self._network = NetworkDelay()
+        self._last_rtcp = 0.0
+        self.silence = SilenceWatch()
+        """Notices when the peer is gone, if it is told how long to wait."""
         self.failures = 0
         self.closed = False
         self._send_rtp = send_rtp
@@ -141,6 +149,17 @@ class Stream:
         self.inbound.skip(blocks)
         self.outbound.skip(blocks)
 
+    def look(self, now: float) -> None:
+        """See whether the peer is still there; twice a second or so."""
+        inbound, plan, silence = self.inbound, self.plan, self.silence
+        expected = plan is not None and plan.direction is MediaDirection.SENDRECV
+        last_packet = max(inbound.last_arrival, self._last_rtcp)
+        news = silence.look(now, last_packet, expected=expected, paused=inbound.paused)
+        if news is Life.LOST:
+            self._emit(StreamSilent(self.handle, silence.silent_s))
+        elif news is Life.REGAINED:
+            self._emit(StreamHeard(self.handle, silence.silent_s))
+
     def close(self, now: float) -> None:
         """Say goodbye, if anything was ever sent (RFC 3550 section 6.3.7)."""
         if self.closed:
@@ -162,6 +181,7 @@ class Stream:
             self._rtcp_garbage += 1
             return
         self._rtcp_address = source
+        self._last_rtcp = arrival
         block = self.reporter.receive(packets, len(data), arrival)
         if block is not None:
             self.outbound.packets_lost(block.fraction_lost / 256)

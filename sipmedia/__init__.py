@@ -39,11 +39,14 @@ if TYPE_CHECKING:
         Held,
         IncomingCall,
         MarkReached,
+        MediaLost,
+        MediaRegained,
         MediaStarted,
         Progress,
         Resumed,
         Ringing,
     )
+    from sipmedia.headset import Headset
     from sipmedia.parties import CallState
     from sipmedia.playback import CallRecording, Playback
     from sipmedia.softphone import Softphone
@@ -65,11 +68,14 @@ __all__ = [
     "Dtmf",
     "Ended",
     "ErrorOccurred",
+    "Headset",
     "Held",
     "IncomingCall",
     "InvalidAddress",
     "InvalidCallState",
     "MarkReached",
+    "MediaLost",
+    "MediaRegained",
     "MediaStarted",
     "ModificationFailed",
     "PhoneClosed",
@@ -97,8 +103,9 @@ _HOMES = {
     ),
     "events": (
         "Answered", "CallCreated", "Dtmf", "Ended", "ErrorOccurred", "Held", "IncomingCall", "MarkReached",
-        "MediaStarted", "Progress", "Resumed", "Ringing",
+        "MediaLost", "MediaRegained", "MediaStarted", "Progress", "Resumed", "Ringing",
     ),
+    "headset": ("Headset",),
     "parties": ("CallState",),
     "playback": ("CallRecording", "Playback"),
     "softphone": ("Softphone",),

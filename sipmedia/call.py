@@ -36,6 +36,7 @@ from sipmedia.modification import Modifications
 from sipmedia.offer_answer import OfferAnswer, refusal, warning_text
 from sipmedia.parties import CallState
 from sipmedia.reason import reason_header, reason_words
+from sipmedia.silence import SilenceGuard
 from sipmedia.trace import CallTrace
 
 
@@ -59,7 +60,7 @@ class Call(ChangingCall):
     ) -> None:
         milestones = Milestones(self, trace)
         keypad = Keypad(self, milestones, config.inband_dtmf)
-        super().__init__(media, milestones, tasks, self._announce_end, keypad)
+        super().__init__(media, milestones, tasks, self._announce_end, keypad, SilenceGuard(self, config))
         self.trace = trace
         self.usage = usage
         self.incoming = incoming
@@ -191,6 +192,12 @@ class Call(ChangingCall):
     def close(self) -> None:
         """Begin to end the call because the phone closes."""
         self._hang_up("closed")
+
+    def give_up(self, reason: str) -> None:
+        """End the answered call because the far end seems to be gone, and tell it why."""
+        if self.state is CallState.ANSWERED:
+            self.usage.bye(reason_header(408, reason))
+            self._finish("timeout", None, reason)
 
     def drop(self) -> None:
         """Wait no longer for the far end to confirm the end."""

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from media.config import check_media_timeout
 from sipmedia.errors import InvalidAddress
 
 DEFAULT_PORT = 5060
@@ -60,6 +61,11 @@ class PhoneConfig:
     inband_dtmf: Literal["auto", "always", "never"] = "auto"
     """Whether keys are listened for in the sound: "auto", in calls without telephone-event while somebody
     listens for ``dtmf`` (it costs as much as the rest of such a call)."""
+    media_timeout: float | None = 30.0
+    """So long without a packet of sound or of RTCP from a far end that was heard before, and ``media_lost``
+    is emitted; not while either side holds the call. ``None``: never."""
+    hangup_on_media_timeout: bool = False
+    """Hang up then, with a Reason."""
     advertised_host: str | None = None
     """What Contact and SDP say in place of the bound address; ``None``: our address towards that peer."""
     codecs: tuple[str, ...] | None = None
@@ -72,3 +78,6 @@ class PhoneConfig:
     """How many SIP messages and milestones the trace of a call keeps; 0 records nothing."""
     close_timeout: float = 1.0
     """How long :meth:`~sipmedia.Softphone.aclose` and ``hangup`` wait for the far end's goodbye."""
+
+    def __post_init__(self) -> None:
+        check_media_timeout(self.media_timeout)

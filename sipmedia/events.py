@@ -9,6 +9,7 @@ call.on("progress", handler)            Progress       call.on("resumed", handle
 call.on("answered", handler)            Answered       call.on("ended", handler)     Ended
 call.on("media", handler)               MediaStarted   call.on("dtmf", handler)      Dtmf
 call.on("error", handler)               ErrorOccurred   call.on("mark", handler)      MarkReached
+call.on("media_lost", handler)          MediaLost      call.on("media_regained", handler)  MediaRegained
 """
 
 from __future__ import annotations
@@ -21,7 +22,18 @@ if TYPE_CHECKING:
 
 PhoneEventName = Literal["incoming_call", "call_created", "error"]
 CallEventName = Literal[
-    "ringing", "progress", "answered", "media", "dtmf", "mark", "held", "resumed", "ended", "error"
+    "ringing",
+    "progress",
+    "answered",
+    "media",
+    "media_lost",
+    "media_regained",
+    "dtmf",
+    "mark",
+    "held",
+    "resumed",
+    "ended",
+    "error",
 ]
 Party = Literal["local", "remote"]
 DtmfMethod = Literal["rfc4733", "info", "inband"]
@@ -81,6 +93,22 @@ class MediaStarted:
     call: Call
     codec: str | None
     source: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLost:
+    """Nothing came for ``silent_s`` seconds (``PhoneConfig.media_timeout``): the far end may be gone."""
+
+    call: Call
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRegained:
+    """After ``media_lost`` it is heard again, ``silent_s`` seconds after it was heard last."""
+
+    call: Call
+    silent_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from dialog.status import reason_phrase
 _TEXT = re.compile(r';\s*text\s*=\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 
-def reason_header(status: int) -> str:
-    """The value that names a SIP status."""
-    return f'SIP;cause={status};text="{reason_phrase(status)}"'
+def reason_header(status: int, words: str | None = None) -> str:
+    """The value that names a SIP status, with its own words or better ones (no quotes in them)."""
+    return f'SIP;cause={status};text="{words or reason_phrase(status)}"'
 
 
 def reason_words(value: str) -> str:

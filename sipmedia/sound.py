@@ -31,6 +31,7 @@ from sipmedia.keypad import Keypad, SendMethod
 from sipmedia.milestones import Milestones
 from sipmedia.offer_answer import OfferAnswer
 from sipmedia.playback import CallRecording, Playback, to_loop
+from sipmedia.silence import SilenceGuard
 
 Playable = File | NDArray[np.int16] | AudioSource
 """A file of any format libsndfile reads, int16 samples at the call's rate, or an audio source."""
@@ -52,12 +53,14 @@ class CallSound(Emitter):
         tasks: Tasks,
         on_silent: Callable[[], None],
         keypad: Keypad,
+        silence: SilenceGuard,
     ) -> None:
         super().__init__(tasks)
         self._media = media
         self._milestones = milestones
         self._on_silent = on_silent
         self._keypad = keypad
+        self._silence = silence
         self._recordings: list[CallRecording] = []
         self._session_open = False
         self._closing = False
@@ -211,6 +214,7 @@ class CallSound(Emitter):
     def _watch(self, session: MediaSession) -> None:
         self._milestones.watch(session)
         self._keypad.watch(session)
+        self._silence.watch(session)
         if session is self._media.session:
             self._session_open = True
             session.on("session_closed", self._session_closed)

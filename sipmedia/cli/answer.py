@@ -44,7 +44,9 @@ async def answer_calls(
         check_settings(settings)
         host, port = parse_bind(settings.bind)
         account = Account(f"sip:{user}@{format_address(host, port) if port else host}")
-        phone = Softphone(account, bind=settings.bind, media=settings.manager_config())
+        phone = Softphone(
+            account, bind=settings.bind, media=settings.manager_config(), config=settings.phone_config()
+        )
         phone.on("error", out.trouble)
         with stop_by_signal() as stop:
             async with phone:

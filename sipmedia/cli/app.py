@@ -54,6 +54,23 @@ Codec = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Codec to use; repeat it, best first: opus, G722, PCMU, PCMA, L16."),
 ]
+
+
+def _none_or_a_second(seconds: float) -> float:
+    if 0 < seconds < 1:
+        raise typer.BadParameter("at least 1 second, or 0 for never")
+    return seconds
+
+
+MediaTimeout = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        min=0,
+        callback=_none_or_a_second,
+        help="Hang up when the far end fell silent for so long, sound and RTCP; 0: never.",
+    ),
+]
 Trace = Annotated[
     Path | None, typer.Option(metavar="FILE.svg", help="Save the ladder of the call (.txt: as text).")
 ]
@@ -82,12 +99,14 @@ def call(
         ),
     ] = None,
     codec: Codec = None,
+    media_timeout: MediaTimeout = 30.0,
     trace: Trace = None,
     json: Json = False,
 ) -> None:
     """Call somebody: press keys, play a file, record what is heard, hang up."""
     bind = bind or default_bind(uri)
-    settings = Settings(bind, rtp_ports, play, record, stereo, dtmf, duration, tuple(codec or ()), trace)
+    codecs, timeout = tuple(codec or ()), media_timeout or None
+    settings = Settings(bind, rtp_ports, play, record, stereo, dtmf, duration, codecs, trace, timeout)
     _run(place_call(uri, settings, Output(as_json=json)))
 
 
@@ -104,6 +123,7 @@ def answer(
         typer.Option(metavar="SECONDS", min=0, help="Hang up after so long; without it the caller does."),
     ] = None,
     codec: Codec = None,
+    media_timeout: MediaTimeout = 30.0,
     trace: Trace = None,
     json: Json = False,
     calls: Annotated[
@@ -121,7 +141,8 @@ def answer(
     ] = None,
 ) -> None:
     """Wait for calls and take them: echo, play a file, press keys, record what is heard."""
-    settings = Settings(bind, rtp_ports, play, record, stereo, dtmf, duration, tuple(codec or ()), trace)
+    codecs, timeout = tuple(codec or ()), media_timeout or None
+    settings = Settings(bind, rtp_ports, play, record, stereo, dtmf, duration, codecs, trace, timeout)
     out = Output(as_json=json)
     _run(answer_calls(settings, out, calls=calls, ring=ring, echo=echo, reject=reject))
 

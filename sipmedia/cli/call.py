@@ -34,7 +34,9 @@ async def place_call(target: str, settings: Settings, out: Output, *, user: str 
         check_settings(settings)
         host, port = parse_bind(settings.bind)
         account = Account(f"sip:{user}@{format_address(host, port) if port else host}")
-        phone = Softphone(account, bind=settings.bind, media=settings.manager_config())
+        phone = Softphone(
+            account, bind=settings.bind, media=settings.manager_config(), config=settings.phone_config()
+        )
         phone.on("error", out.trouble)
         with stop_by_signal() as stop:
             async with phone:

@@ -21,7 +21,7 @@ from media.frame import AudioFrame
 from sipmedia.call import Call
 from sipmedia.cli.exits import Exit
 from sipmedia.cli.output import Output
-from sipmedia.config import format_address, parse_port_range
+from sipmedia.config import PhoneConfig, format_address, parse_port_range
 from sipmedia.errors import CallEnded
 from sipmedia.events import Dtmf, Ended, Held, MediaStarted, Resumed
 from sipmedia.trace import render_svg, render_text
@@ -40,6 +40,11 @@ class Settings:
     duration: float | None
     codecs: tuple[str, ...]
     trace: Path | None
+    media_timeout: float | None = 30.0
+
+    def phone_config(self) -> PhoneConfig:
+        """How the phone behaves: a call whose far end is gone is hung up."""
+        return PhoneConfig(media_timeout=self.media_timeout, hangup_on_media_timeout=True)
 
     def manager_config(self) -> ManagerConfig:
         """Ports and codecs for the media manager; raises what is wrong with them."""
@@ -171,6 +176,8 @@ class Conversation:
                 pass  # the far end hung up while we spoke
 
     def _verdict(self) -> Exit:
+        if self.call.ended_by == "timeout":
+            return Exit.PEER_GONE
         audio = self.audio
         if audio is None or audio.packets_received:
             return Exit.TALKED

@@ -41,7 +41,7 @@ _WORDS = {
     Exit.NO_COMMON_CODEC: "no common codec (488, 606, 415)",
     Exit.NO_AUDIO: "the call was answered but no sound came",
     Exit.ADDRESS: "the address or a port cannot be used: taken, or not of this machine",
-    Exit.PEER_GONE: "the far end cannot be reached",
+    Exit.PEER_GONE: "the far end cannot be reached, or fell silent for good",
     Exit.REFUSED: "refused for another reason",
     Exit.INTERRUPTED: "interrupted before anybody answered",
 }

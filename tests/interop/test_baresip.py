@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -171,3 +173,17 @@ def test_keys_both_ways_beside_opus(addresses: Iterator[Party], folder: Path) ->
             theirs = [event["digit"] for event in command.events() if event["event"] == "dtmf"]
     assert ours_at_theirs == list("159")
     assert theirs == list("7#")
+
+
+def test_a_peer_killed_in_mid_call_is_hung_up_on(addresses: Iterator[Party], folder: Path) -> None:
+    us, peer = next(addresses), next(addresses)
+    arguments = ["--calls", "1", "--echo", "--media-timeout", "1"]
+    with (
+        ours.answering(folder / "ours", us, *arguments) as command,
+        Baresip(peer, folder / "baresip", THEIRS, dial=us.uri("bob")) as baresip,
+    ):
+        command.wait_for('"media"')
+        os.kill(baresip.pid, signal.SIGKILL)
+        assert command.wait(10) == 17  # the far end is gone
+        ended = next(event for event in command.events() if event["event"] == "ended")
+    assert (ended["by"], ended["reason"]) == ("timeout", "nothing heard for 1 s")
