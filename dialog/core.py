@@ -16,6 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from dialog.authentication import Authentication
+from dialog.bindings import Bindings
 from dialog.config import UserAgentConfig
 from dialog.connections import Connections
 from dialog.dialog import DialogKey
@@ -27,6 +28,7 @@ from dialog.inspection import Refusal
 from dialog.locating import Locator
 from dialog.message import Request
 from dialog.reception import Reception
+from dialog.registration import Registration, RegistrationSettings
 from dialog.services import Services
 from dialog.timers import TimerQueue
 from dialog.transaction.client import ClientTransaction, ClientUser
@@ -84,6 +86,7 @@ class Core:
         self.locator = Locator(self.queue, config.timers.patience, self._emit_effect)
         self.authentication = Authentication(self)
         self.connections = Connections(config, self.queue, self._emit_effect, self._lose, self._in_use)
+        self.bindings = Bindings(self)
         agent = config.user_agent
         self.server_headers: tuple[tuple[str, str], ...] = (("Server", agent),) if agent else ()
         self.client_headers: tuple[tuple[str, str], ...] = (("User-Agent", agent),) if agent else ()
@@ -189,6 +192,11 @@ class Core:
         self.act()
         OptionsQuery(self, target, from_).start()
 
+    def register(self, settings: RegistrationSettings) -> Registration:
+        """Register an address-of-record and keep it registered; Registered or RegistrationFailed tells."""
+        self.act()
+        return Registration(self, settings)
+
     @property
     def dropped(self) -> int:
         """Messages that could neither be used nor answered."""
@@ -229,9 +237,16 @@ class Core:
 
     def contact_for(self, flow: Flow, uri: Uri | None = None) -> str:
         """Our Contact on this flow; `uri` gives the user part if it has one."""
+        registered = self.bindings.contact_for(flow, uri)
+        if registered is not None:
+            return registered
         user = (uri.user if isinstance(uri, SipUri) else None) or self.config.user or None
         params = {} if flow.transport == "UDP" else {"transport": flow.transport.lower()}
-        return f"<{SipUri(user, self._host(flow), flow.local[1], params)}>"
+        return f"<{SipUri(user, *self.public_address(flow), params)}>"
+
+    def public_address(self, flow: Flow) -> HostPort:
+        """Where we tell a peer on this flow to reach us."""
+        return self.bindings.public_address(flow) or (self._host(flow), flow.local[1])
 
     def send_request(
         self,
@@ -242,12 +257,15 @@ class Core:
         contact: bool = False,
         contact_user: Uri | None = None,
         otherwise: Flow | None = None,
+        prepare: Callable[[Flow], None] | None = None,
     ) -> Outgoing:
         """Send a request without Via to `hop` by a new transaction; what becomes of it is told to `user`.
 
-        `otherwise` is where it goes when there is no way to `hop`.
+        `otherwise` is where it goes when there is no way to `hop`; `prepare` is called when the way is found,
+        for what a request says about it.
         """
         outgoing = Outgoing()
+        hop = self.bindings.route(request, hop)
         user = self.authentication.follow(request, user, hop, outgoing)
 
         def found(flow: Flow | None) -> None:
@@ -259,6 +277,8 @@ class Core:
                 return
             if contact:
                 request.headers.add("Contact", self.contact_for(flow, contact_user))
+            if prepare is not None:
+                prepare(flow)
             self.send_on(request, flow, user, outgoing)
 
         self.locator.find(hop, found)
@@ -357,10 +377,11 @@ class Core:
         connection = self.connections.remove(flow)
         self.locator.lost(flow, None if connection is None else connection.target)
         self.layer.flow_lost(flow)
+        self.bindings.flow_lost(flow)
 
     def _in_use(self, flow: Flow) -> bool:
-        """Whether a transaction or a call needs this flow."""
-        if self.layer.uses(flow):
+        """Whether a transaction, a registration or a call needs this flow."""
+        if self.layer.uses(flow) or self.bindings.uses(flow):
             return True
         return any(usage.dialog is not None and usage.dialog.flow == flow for usage in self._usages)
 

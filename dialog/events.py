@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dialog.registration_events import RegistrationEvent
 from dialog.service_events import ServiceEvent
 
 if TYPE_CHECKING:
@@ -177,5 +178,5 @@ class ChallengeNotAnswered:
     why: str
 
 
-Event = UsageEvent | OptionsAnswered | ChallengeNotAnswered | ServiceEvent
+Event = UsageEvent | OptionsAnswered | ChallengeNotAnswered | ServiceEvent | RegistrationEvent
 """Everything `Core.take_events()` can give."""

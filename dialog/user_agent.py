@@ -13,6 +13,7 @@ from typing import Literal
 from dialog.address import NameAddr
 from dialog.config import UserAgentConfig
 from dialog.core import Core
+from dialog.digest import mask_credentials
 from dialog.errors import LocalProtocolError
 from dialog.events import Event
 from dialog.flow import MESSAGE_TRANSPORTS, Close, Effect, Flow, HostPort, Open, Query, Send, Target
@@ -253,8 +254,9 @@ class UserAgent:
     def _trace(self, direction: Literal["sent", "received"], flow: Flow, data: bytes) -> None:
         assert self.on_message is not None
         try:
+            shown = mask_credentials(data)
             self.on_message(
-                TracedMessage(self._loop.time(), direction, flow.local, flow.remote, data, flow.transport)
+                TracedMessage(self._loop.time(), direction, flow.local, flow.remote, shown, flow.transport)
             )
         except Exception:
             _log.exception("the message hook raised")

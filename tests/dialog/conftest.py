@@ -14,7 +14,7 @@ from dialog.core import Core
 from dialog.events import Event, IncomingCall, UsageEvent
 from dialog.flow import Flow, HostPort, Open, Resolve, Send
 from dialog.message import Request, Response
-from dialog.parser import parse_datagram
+from dialog.parser import is_keepalive, parse_datagram
 from dialog.usage.invite import InviteUsage
 
 EventT = TypeVar("EventT")
@@ -34,6 +34,7 @@ class Party:
         self.core = Core(config, Random(seed), lambda: wire.now, lambda: None)
         self.events: list[Event] = []
         self.sent: list[tuple[float, Request | Response]] = []
+        self.keep_alives: list[float] = []
         self.on_event: Callable[[Event], None] = lambda event: None
 
     @property
@@ -48,7 +49,9 @@ class Party:
             if not effects and not events:
                 return
             for effect in effects:
-                if isinstance(effect, Send):
+                if isinstance(effect, Send) and is_keepalive(effect.data):
+                    self.keep_alives.append(self.wire.now)
+                elif isinstance(effect, Send):
                     self.sent.append((self.wire.now, parse_datagram(effect.data)))
                     self.wire.carry(self, effect.flow, effect.data)
                 elif isinstance(effect, Open):
