@@ -188,16 +188,5 @@ class OptionsAnswered:
     response: Response | None
 
 
-@dataclass(frozen=True, slots=True)
-class ChallengeNotAnswered:
-    """A 401 or 407 that is passed on to whoever sent the request, and why: no password, a refused one, an
-    unknown algorithm. It comes before the event that tells the request's failure, and names it by Call-ID."""
-
-    call_id: str
-    method: str
-    status: int
-    why: str
-
-
-Event = UsageEvent | OptionsAnswered | ChallengeNotAnswered | ServiceEvent | RegistrationEvent
+Event = UsageEvent | OptionsAnswered | ServiceEvent | RegistrationEvent
 """Everything `Core.take_events()` can give."""
