@@ -55,6 +55,8 @@ class Callee:
     def check_acceptable(self, body: bytes) -> None:
         """LocalProtocolError unless the call can be answered with `body`, or needs none any more."""
         exchange = self._branch.exchange
+        if self._branch.asker is not None:
+            raise LocalProtocolError("an offer of the caller is unanswered: answer_offer() first")
         if exchange is Exchange.OURS:
             raise LocalProtocolError("our offer in a provisional response has no answer yet")
         if not body and exchange is not Exchange.AGREED:
