@@ -138,6 +138,11 @@ class Headset(Emitter):
         return _info(self._loudspeaker)
 
     @property
+    def path(self) -> TalkPath:
+        """Where its sound passes: a source and a sink for something other than a call."""
+        return self._path
+
+    @property
     def call(self) -> Call | None:
         """The call it takes part in."""
         return self._call
