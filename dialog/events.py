@@ -9,9 +9,7 @@ The order in which a call's events come:
 
     caller   Trying?  Progress*  (SessionPreview)*  SessionAnswer  CallAnswered  CallConfirmed
              late offer:                            SessionOffer   CallAnswered  (answer_offer)  CallConfirmed
-             reliable 18x: Progress  SessionAnswer or SessionOffer (answer_offer)  CallAnswered ...
     callee   IncomingCall  SessionOffer?  (accept)  CallAnswered  SessionAnswer?  CallConfirmed
-             reliable 18x: (progress)  SessionAnswer? or SessionOffer?  (accept)  CallAnswered  CallConfirmed
     both     (SessionOffer | OfferWanted | SessionAnswer | ModifyAccepted | ModifyFailed | InfoReceived)*
              and once, last: CallFailed (never answered), CallCancelled (callee), or CallEnded.
 """
@@ -57,20 +55,11 @@ class Trying(UsageEvent):
 
 @dataclass(frozen=True, slots=True)
 class Progress(UsageEvent):
-    """A provisional response other than 100; a reliable one (RFC 3262) has been acknowledged."""
+    """A provisional response other than 100."""
 
     status: int
     reason: str
     early_dialog: str
-    response: Response
-
-
-@dataclass(frozen=True, slots=True)
-class Redirected(UsageEvent):
-    """The call goes on to another address, `target`: a 3xx named it, and what was tried before failed."""
-
-    status: int
-    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +68,6 @@ class SessionOffer(UsageEvent):
 
     body: bytes
     content_type: str = "application/sdp"
-    early_dialog: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +97,7 @@ class OfferWanted(UsageEvent):
 
 @dataclass(frozen=True, slots=True)
 class CallAnswered(UsageEvent):
-    """Caller: a 2xx came. Callee: our 2xx has left. `early_dialog` is the one that became the call's."""
-
-    early_dialog: str = ""
-    response: Response | None = None
+    """Caller: a 2xx came. Callee: our 2xx has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +136,12 @@ class CallEnded(UsageEvent):
 
 @dataclass(frozen=True, slots=True)
 class ModifyAccepted(UsageEvent):
-    """Our re-INVITE or UPDATE was accepted."""
+    """Our re-INVITE was accepted and acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModifyFailed(UsageEvent):
-    """Our re-INVITE or UPDATE was refused; the session is as it was before it.
+    """Our re-INVITE was refused; the session is as it was before it.
 
     `ends_call`: the peer does not know the call any more, or is gone; CallEnded comes next.
     """
@@ -164,12 +149,6 @@ class ModifyFailed(UsageEvent):
     status: int
     reason: str
     ends_call: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshWanted(UsageEvent):
-    """The session is to be refreshed by a re-INVITE: `usage.reinvite(body)`, with the description that was
-    sent last (RFC 4028 section 7.4). A call whose session nobody refreshes ends when it expires."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,5 +167,16 @@ class OptionsAnswered:
     response: Response | None
 
 
-Event = UsageEvent | OptionsAnswered | ServiceEvent | RegistrationEvent
+@dataclass(frozen=True, slots=True)
+class ChallengeNotAnswered:
+    """A 401 or 407 that is passed on to whoever sent the request, and why: no password, a refused one, an
+    unknown algorithm. It comes before the event that tells the request's failure, and names it by Call-ID."""
+
+    call_id: str
+    method: str
+    status: int
+    why: str
+
+
+Event = UsageEvent | OptionsAnswered | ChallengeNotAnswered | ServiceEvent | RegistrationEvent
 """Everything `Core.take_events()` can give."""

@@ -33,7 +33,9 @@ was refused, no NOTIFY or answer came, or the peer is out of reach."""
 
 @dataclass(frozen=True, slots=True)
 class ServiceEvent:
-    """An event of something other than a call."""
+    """An event of something other than a call; `source` is what."""
+
+    source: object
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,22 @@ class AudioPath:
                 if self._handle is not None:
                     self._handle.remove_tap(sink)
 
+    def take_over(self, other: "AudioPath") -> None:
+        """Play what `other` played, if it is of the same rate, and let those listen who listened there."""
+        if other.rate_hz == self.rate_hz:
+            self.playlist.take_over(other.playlist)
+            if other._source is not None:
+                self.set_source(other._source)
+                other.set_source(None)
+        with other._lock:
+            sinks, taps = list(other._sinks), list(other._taps)
+        for sink in sinks:
+            other.remove_sink(sink)
+            self.add_sink(sink)
+        for tap in taps:
+            other.remove_tap(tap)
+            self.add_tap(tap)
+
     def open_handle(self) -> StreamHandle:
         """The stream, to send something by hand; `InvalidState` before it is negotiated."""
         handle = self._handle

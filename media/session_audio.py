@@ -138,6 +138,13 @@ class SessionAudio:
         """No more of them."""
         self._path.remove_tap(sink)
 
+    def take_readers(self, other: "SessionAudio") -> None:
+        """The readers of `other`, whose sinks are ours already, end with us and not with it."""
+        with other._lock:
+            readers, other._readers = other._readers, []
+        with self._lock:
+            self._readers += readers
+
     def _check_open(self) -> None:
         if self._closed:
             raise InvalidState("this session is closed; make a new one with manager.create_offer()")

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
         InvalidCallState,
         ModificationFailed,
         PhoneClosed,
+        RequestFailed,
         SipMediaError,
+        SubscriptionFailed,
+        TransferFailed,
     )
     from sipmedia.events import (
         Answered,
@@ -49,8 +52,20 @@ if TYPE_CHECKING:
     from sipmedia.headset import Headset
     from sipmedia.parties import CallState
     from sipmedia.playback import CallRecording, Playback
+    from sipmedia.service_events import (
+        MessageReceived,
+        Replaced,
+        SubscriptionRequested,
+        TransferProgress,
+        Transferred,
+        TransferRequested,
+    )
+    from sipmedia.services import Capabilities
+    from sipmedia.serving import Watcher
     from sipmedia.softphone import Softphone
+    from sipmedia.subscriptions import PhonePublication, PhoneSubscription, StateNotified, SubscriptionOver
     from sipmedia.trace import CallTrace, render_svg, render_text
+    from sipmedia.transfer import TransferOutcome, TransferRequest
 
 __all__ = [
     "Account",
@@ -64,6 +79,7 @@ __all__ = [
     "CallRecording",
     "CallState",
     "CallTrace",
+    "Capabilities",
     "Conference",
     "Dtmf",
     "Ended",
@@ -77,15 +93,31 @@ __all__ = [
     "MediaLost",
     "MediaRegained",
     "MediaStarted",
+    "MessageReceived",
     "ModificationFailed",
     "PhoneClosed",
     "PhoneConfig",
+    "PhonePublication",
+    "PhoneSubscription",
     "Playback",
     "Progress",
+    "Replaced",
+    "RequestFailed",
     "Resumed",
     "Ringing",
     "SipMediaError",
     "Softphone",
+    "StateNotified",
+    "SubscriptionFailed",
+    "SubscriptionOver",
+    "SubscriptionRequested",
+    "TransferFailed",
+    "TransferOutcome",
+    "TransferProgress",
+    "TransferRequest",
+    "TransferRequested",
+    "Transferred",
+    "Watcher",
     "bridge",
     "render_svg",
     "render_text",
@@ -99,7 +131,7 @@ _HOMES = {
     "config": ("PhoneConfig",),
     "errors": (
         "AddressInUse", "CallEnded", "CallFailed", "InvalidAddress", "InvalidCallState", "ModificationFailed",
-        "PhoneClosed", "SipMediaError",
+        "PhoneClosed", "RequestFailed", "SipMediaError", "SubscriptionFailed", "TransferFailed",
     ),
     "events": (
         "Answered", "CallCreated", "Dtmf", "Ended", "ErrorOccurred", "Held", "IncomingCall", "MarkReached",
@@ -108,8 +140,16 @@ _HOMES = {
     "headset": ("Headset",),
     "parties": ("CallState",),
     "playback": ("CallRecording", "Playback"),
+    "service_events": (
+        "MessageReceived", "Replaced", "SubscriptionRequested", "Transferred", "TransferProgress",
+        "TransferRequested",
+    ),
+    "services": ("Capabilities",),
+    "serving": ("Watcher",),
     "softphone": ("Softphone",),
+    "subscriptions": ("PhonePublication", "PhoneSubscription", "StateNotified", "SubscriptionOver"),
     "trace": ("CallTrace", "render_svg", "render_text"),
+    "transfer": ("TransferOutcome", "TransferRequest"),
 }  # fmt: skip
 
 

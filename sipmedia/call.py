@@ -16,7 +16,7 @@ from dialog.usage.invite import InviteUsage
 from media import (
     MediaError,
 )
-from sipmedia.changing import ChangingCall, settled
+from sipmedia.changing import settled
 from sipmedia.config import PhoneConfig
 from sipmedia.emitter import Tasks
 from sipmedia.errors import CallEnded, CallFailed, InvalidCallState, ModificationFailed
@@ -38,9 +38,10 @@ from sipmedia.parties import CallState
 from sipmedia.reason import reason_header, reason_words
 from sipmedia.silence import SilenceGuard
 from sipmedia.trace import CallTrace
+from sipmedia.transfer import TransferringCall
 
 
-class Call(ChangingCall):
+class Call(TransferringCall):
     """A call of a :class:`~sipmedia.Softphone`: made by ``phone.dial``, or handed to ``incoming_call``.
 
     Its events are listed in :mod:`sipmedia.events`; ``ended`` comes once for every call, as the last.
@@ -173,6 +174,11 @@ class Call(ChangingCall):
         await self.ended()
 
     # --- for the phone ---
+
+    @property
+    def itself(self) -> Call:
+        """This call."""
+        return self
 
     def give_up_after(self, seconds: float | None) -> None:
         """End the call when nobody has answered by then."""

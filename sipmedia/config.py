@@ -70,6 +70,13 @@ class PhoneConfig:
     """What Contact and SDP say in place of the bound address; ``None``: our address towards that peer."""
     codecs: tuple[str, ...] | None = None
     """In order of preference; ``None``: the media manager's."""
+    accept_transfers: bool = True
+    """Call whom the far end of a call wants us to call, and let its calls take the place of ours, unless a
+    handler of ``transfer_requested`` decides at once. False: only what a handler accepts."""
+    busy_lamp: bool = False
+    """Tell whoever subscribes to "dialog" of our calls (RFC 4235)."""
+    event_packages: tuple[str, ...] = ()
+    """What others may subscribe to; a ``subscription`` handler accepts them."""
     max_calls: int = 10_000
     """Calls at once; INVITEs beyond are answered 503."""
     user_agent: str = "sipmedia"

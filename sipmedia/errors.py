@@ -4,6 +4,10 @@
     +-- CallFailed              the call was not answered: SIP status, reason and cause
     +-- CallEnded               the call is over; what was asked needs a call that is up
     +-- ModificationFailed      hold, resume or a codec change was refused; the call goes on as it was
+    +-- TransferFailed          the far end would not or could not call somebody else; the call goes on
+    +-- RequestFailed           a message or question was not answered, or refused
+    +-- SubscriptionFailed      a subscription or publication was refused, or nobody answered
+    +-- BadBody                 (sipmedia.packages) a body that is not what its type says
     +-- InvalidAddress          a URI or HOST:PORT that cannot be used
     +-- AddressInUse            somebody else listens where the phone wants to
     +-- PhoneClosed             the phone was not opened, or is closed
@@ -100,6 +104,40 @@ class ModificationFailed(SipMediaError):
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(f"the far end refused the change ({status} {reason}); the call goes on as it was")
+        self.status = status
+        self.reason = reason
+
+
+class TransferFailed(SipMediaError):
+    """The transfer came to nothing: the call goes on.
+
+    ``status`` and ``reason`` are those of the refusal; ``taken``: the far end took it on, and it is the party
+    it called that refused.
+    """
+
+    def __init__(self, status: int, reason: str, *, taken: bool) -> None:
+        who = "the party to transfer to refused" if taken else "the far end refused the transfer"
+        super().__init__(f"{who} ({status} {reason}); the call goes on")
+        self.status = status
+        self.reason = reason
+        self.taken = taken
+
+
+class RequestFailed(SipMediaError):
+    """A request outside calls was refused, or not answered (408 and 503 stand in then)."""
+
+    def __init__(self, method: str, status: int, reason: str) -> None:
+        super().__init__(f"{method} failed: {status} {reason}")
+        self.method = method
+        self.status = status
+        self.reason = reason
+
+
+class SubscriptionFailed(SipMediaError):
+    """A subscription or publication was refused, or nobody answered (408)."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"the subscription came to nothing: {status} {reason}")
         self.status = status
         self.reason = reason
 

@@ -16,6 +16,8 @@ from dialog.config import UserAgentConfig
 from dialog.errors import AddressInUse as SipAddressInUse
 from dialog.errors import BadAddress, LocalProtocolError, ParseError
 from dialog.locating import query_for
+from dialog.service_events import ServiceEvent
+from dialog.services import Services
 from dialog.uri import SipUri
 from dialog.usage.invite import InviteUsage
 from dialog.user_agent import TracedMessage, UserAgent
@@ -23,12 +25,12 @@ from media import ManagerConfig, MediaManager, SessionConstraints
 from sipmedia.account import Account
 from sipmedia.call import Call
 from sipmedia.config import DEFAULT_PORT, PhoneConfig, format_address, parse_bind
-from sipmedia.emitter import Emitter
 from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed
 from sipmedia.events import CallCreated, ErrorOccurred, IncomingCall
 from sipmedia.offer_answer import OfferAnswer
 from sipmedia.parties import CallState
 from sipmedia.trace import CallTrace, call_id_of
+from sipmedia.transferee import TransferringPhone
 
 _WILDCARDS = ("0.0.0.0", "::")
 _SOMEWHERE = "192.0.2.1"
@@ -41,7 +43,7 @@ _TRACES_WITHOUT_CALL = 64
 """How many calls may have been traced before anybody takes them up (a trace lives on with its call)."""
 
 
-class Softphone(Emitter):
+class Softphone(TransferringPhone):
     """A SIP phone on one UDP address; an async context manager.
 
         async with Softphone(Account("sip:alice@127.0.0.1"), bind="127.0.0.1:5060") as phone:
@@ -128,6 +130,7 @@ class Softphone(Emitter):
                 user_agent=self.config.user_agent,
                 options_body=self._capabilities,
                 max_usages=self.config.max_calls,
+                allow_events=self._event_packages(),
             ),
             self._on_event,
             on_message=self._on_message if self.config.traced_messages else None,
@@ -183,11 +186,12 @@ class Softphone(Emitter):
         *,
         codecs: Sequence[str] | None = None,
         late_offer: bool = False,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> Call:
         """Place a call to a SIP URI; returns at once, before anything is sent.
 
-        ``codecs``: for this call, best first. ``late_offer``: leave the offer to the far end (RFC 3261
-        s13.2.1), for gateways that want it so.
+        ``codecs``: for this call, best first. ``headers``: more header fields for the INVITE. ``late_offer``:
+        leave the offer to the far end (RFC 3261 s13.2.1), for gateways that want it so.
 
         :raises InvalidAddress: for a URI that cannot be called. :raises PhoneClosed: when the phone is not
             open. May raise :class:`media.MediaError` (no free port, no such codec).
@@ -198,7 +202,7 @@ class Softphone(Emitter):
         media = self._offer_answer(codecs, lambda: _host_of(target))
         body = None if late_offer else media.offer()
         try:
-            usage = agent.invite(target, from_=account.address, body=body)
+            usage = agent.invite(target, from_=account.address, body=body, headers=headers)
         except (ParseError, LocalProtocolError, BadAddress) as error:
             media.close()
             raise InvalidAddress(f"cannot call {target!r}: {_why_not(error)}") from error
@@ -213,12 +217,13 @@ class Softphone(Emitter):
         *,
         codecs: Sequence[str] | None = None,
         late_offer: bool = False,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> Call:
         """Place a call and wait until it is answered; raises as :meth:`dial`, and :class:`CallFailed`.
 
         Cancelling it cancels the call.
         """
-        call = self.dial(target, account, codecs=codecs, late_offer=late_offer)
+        call = self.dial(target, account, codecs=codecs, late_offer=late_offer, headers=headers)
         await call.answered()
         return call
 
@@ -227,15 +232,17 @@ class Softphone(Emitter):
     def _on_event(self, event: sip.Event) -> None:
         try:
             if isinstance(event, sip.IncomingCall):
-                self._on_incoming(event.usage)
+                self._on_incoming(event.usage, event.replaces)
             elif isinstance(event, sip.UsageEvent):
                 call = self._calls.get(event.usage)
                 if call is not None:
                     call.handle(event)
+            elif isinstance(event, ServiceEvent):
+                self.handle_service(event)
         except Exception as error:  # the edge between the protocol and what is built on it
             self.report(error, f"handling {type(event).__name__}")
 
-    def _on_incoming(self, usage: InviteUsage) -> None:
+    def _on_incoming(self, usage: InviteUsage, replaces: InviteUsage | None) -> None:
         if self._closing is not None:
             usage.reject(503)
             return
@@ -243,11 +250,14 @@ class Softphone(Emitter):
         media = self._offer_answer(None, lambda: via.received or via.host)
         call = self._adopt(usage, media, incoming=True)
         # Whether there is an offer, and a usable one, is known when the core's events are all delivered.
-        asyncio.get_running_loop().call_soon(self._present, call)
+        asyncio.get_running_loop().call_soon(self._present, call, replaces)
 
-    def _present(self, call: Call) -> None:
-        """An incoming call that media can do: let the application decide."""
+    def _present(self, call: Call, replaces: InviteUsage | None) -> None:
+        """An incoming call that media can do: let the application decide, unless it was decided before."""
         if call.state is CallState.ENDED:
+            return
+        if replaces is not None:
+            self.take_place(replaces, call)
             return
         if not self.has_listeners("incoming_call"):
             call.refuse(480)
@@ -277,6 +287,17 @@ class Softphone(Emitter):
 
     # --- inside ---
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is started and not closed, or closing."""
+        return self._agent is not None and self._closing is None
+
+    def _services(self) -> Services:
+        return self._open_agent().services
+
+    def _call_of(self, usage: InviteUsage) -> Call | None:
+        return self._calls.get(usage)
+
     def _open_agent(self) -> UserAgent:
         if self._agent is None or self._closing is not None:
             raise PhoneClosed("the phone is not open: use `async with Softphone(...) as phone:`")
@@ -303,8 +324,10 @@ class Softphone(Emitter):
             usage, media, self.config, trace, incoming=incoming, tasks=self.tasks, on_over=self._forget
         )
         trace.name(call.local_name, call.remote_name)
+        call.services = self
         self._calls[usage] = call
         call.on("error", self._call_failed)
+        self.follow_for_lamps(call)
         self.emit("call_created", CallCreated(call))
         return call
 
@@ -319,6 +342,10 @@ class Softphone(Emitter):
         trace = self._traces[call_id] = CallTrace(self.config.traced_messages)
         self._recent.append(trace)
         return trace
+
+    def _event_packages(self) -> tuple[str, ...]:
+        lamp = ("dialog",) if self.config.busy_lamp else ()
+        return ("refer", *lamp, *self.config.event_packages)
 
     def _capabilities(self) -> bytes:
         """What we can do, for the 200 to OPTIONS (RFC 3261 s11.2)."""

@@ -211,6 +211,14 @@ class Playlist:
             dropped += 1
         return dropped
 
+    def take_over(self, other: "Playlist") -> None:
+        """Play what `other` has listed after our own, the one playing from where it is."""
+        while other._items:
+            try:
+                self._items.append(other._items.popleft())
+            except IndexError:  # it ended just now
+                break
+
     def pull(self, n: int) -> AudioFrame | None:
         """The next `n` samples of the source playing, else of the fallback."""
         while self._items:
