@@ -2,9 +2,10 @@
 
 `Core.send_request` puts an `Attempt` between a transaction and its user. A challenge that we have credentials
 for is answered by the same request once more: a new branch, the next CSeq number, the same Call-ID and From.
-The user sees the final outcome only, and the `Request` it made is kept up to date, so that the ACK of a 2xx
-and the dialog have the right numbers. Credentials that were accepted go along with later requests of the same
-account to the same next hop (section 22.3), with a growing nonce-count: one round trip saved each time.
+The user sees the final outcome only, with a Warning that says why when a challenge could not be answered. The
+`Request` it made is kept up to date, so that the ACK of a 2xx and the dialog have the right numbers.
+Credentials that were accepted go along with later requests of the same account to the same next hop (section
+22.3), with a growing nonce-count: one round trip saved each time.
 
 It cannot loop: a realm that refuses what was made from its own challenge is not answered again, unless it
 says that the nonce was stale, and no request is sent more than `MAX_ATTEMPTS` times.
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from dialog.challenge import read_auth, read_challenges
 from dialog.dialog import DialogRequest
 from dialog.digest import Credentials, DigestSession, choose
-from dialog.events import ChallengeNotAnswered
+from dialog.grammar import quote
 from dialog.message import Request, Response
 from dialog.transaction.client import ClientTransaction, ClientUser
 from dialog.uri import SipUri, Uri
@@ -33,6 +34,8 @@ MAX_ATTEMPTS = 6
 """How often one request is sent at most: two realms, each with a stale nonce or two."""
 
 _MAX_SESSIONS = 4096
+
+_WARN_AGENT = "authentication"
 
 _FIELDS = ("Authorization", "Proxy-Authorization")
 
@@ -113,11 +116,6 @@ class Authentication:
         # What nobody can use matters only where nothing better was offered.
         return sessions, refused or [f"cannot answer {what}" for what in (*unusable, *wrong, *unknown)]
 
-    def complain(self, request: Request, response: Response, complaints: list[str]) -> None:
-        """Tell the application why a challenge is not answered."""
-        why = "; ".join(complaints) or "the response holds no challenge"
-        self._core.emit(ChallengeNotAnswered(request.call_id, request.method, response.status, why))
-
     def resend(self, request: Request, outgoing: Outgoing, attempt: Attempt) -> None:
         """Send the request again where it went before."""
         transaction = outgoing.transaction
@@ -167,7 +165,9 @@ class Attempt:
         if self._sent >= MAX_ATTEMPTS:
             sessions, complaints = [], [f"challenged again after {self._sent} attempts"]
         if not sessions:
-            authentication.complain(request, response, complaints)
+            # What a person needs to know travels with the response, as a note of ours (section 20.43).
+            why = "; ".join(complaints) or "the response holds no challenge"
+            response.headers.add("Warning", f"399 {_WARN_AGENT} {quote(why)}")
             return False
         for realm, session in sessions:
             self._answered.add(realm)

@@ -37,7 +37,8 @@ class Bindings:
         self._flows: dict[Flow, dict[Registration, None]] = {}
         self._where: dict[Registration, Flow] = {}
         self._by_user: dict[tuple[Flow, str], Registration] = {}
-        self._routes: dict[_Account, tuple[tuple[NameAddr, ...], str]] = {}
+        self._routes: dict[_Account, tuple[NameAddr, ...]] = {}
+        self._homes: dict[_Account, SipUri] = {}
         self._learned: dict[Flow, HostPort] = {}
         self._turns: dict[str, _Turns] = {}
         self._keep_alives = KeepAlives(core)
@@ -47,30 +48,32 @@ class Bindings:
 
     # What the application sets.
 
-    def set_routes(self, account: Uri, routes: Iterable[NameAddr], domain: str = "") -> None:
-        """Requests from this account outside dialogs go by these routes; () lifts it.
+    def set_routes(self, account: Uri, routes: Iterable[NameAddr]) -> None:
+        """Requests from this account outside dialogs go by these routes; () lifts it."""
+        self._routes[_key(account)] = tuple(routes)
 
-        With `domain`, only those to that domain do: it stands for the address of its registrar.
-        """
-        key = _key(account)
-        route_set = tuple(routes)
-        if route_set:
-            self._routes[key] = route_set, domain.lower()
-        else:
-            self._routes.pop(key, None)
+    def set_home(self, account: Uri, hop: SipUri) -> None:
+        """Requests from this account to its own domain go to `hop`: a server given by its address."""
+        self._homes[_key(account)] = hop
 
     # What requests ask.
 
     def route(self, request: Request, hop: Uri) -> Uri:
         """Put the routes of its account into a request outside dialogs that has none; gives its next hop."""
-        if not self._routes and not self._by_account:
+        if not self._routes and not self._homes and not self._by_account:
             return hop
         if "Route" in request.headers or request.method == "REGISTER" or request.to.tag is not None:
             return hop
-        routes = self._routes_for(request.from_.uri, request.uri)
+        account, target = request.from_.uri, request.uri
+        routes = self._routes_for(account)
         for route in reversed(routes):
             request.headers.insert("Route", str(route))
-        return routes[0].uri if routes else hop
+        if routes:
+            return routes[0].uri
+        home = self._homes.get(_key(account))
+        if home is not None and isinstance(target, SipUri) and target.host.lower() == _key(account)[1]:
+            return home
+        return hop
 
     def contact_for(self, flow: Flow, uri: Uri | None) -> str | None:
         """The Contact that a registration gives to a dialog of `uri` on this flow: its GRUU, or its contact
@@ -149,11 +152,9 @@ class Bindings:
 
     # Inside.
 
-    def _routes_for(self, account: Uri, target: Uri) -> tuple[NameAddr, ...]:
+    def _routes_for(self, account: Uri) -> tuple[NameAddr, ...]:
         key = _key(account)
-        routes, domain = self._routes.get(key, ((), ""))
-        if domain and not (isinstance(target, SipUri) and target.host.lower() == domain):
-            routes = ()
+        routes = self._routes.get(key, ())
         registration = self._by_account.get(key)
         service = registration.service_route if registration is not None else ()
         # A proxy that is its own first Service-Route is not to be passed twice.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from dialog.flow import HostPort
 from dialog.timers import Timers
@@ -16,6 +17,8 @@ ALLOWED_METHODS = (
     "BYE",
     "OPTIONS",
     "INFO",
+    "PRACK",
+    "UPDATE",
     "MESSAGE",
     "REFER",
     "NOTIFY",
@@ -23,8 +26,10 @@ ALLOWED_METHODS = (
 )
 """What this package answers with more than 405."""
 
-SUPPORTED_OPTIONS = ("norefersub", "replaces")
-"""Option tags of what this package can do (RFC 4488, 3891)."""
+SUPPORTED_OPTIONS = ("100rel", "norefersub", "replaces", "timer")
+"""Option tags of what this package can do (RFC 3262, 4488, 3891, 4028)."""
+
+ReliableProvisional = Literal["off", "supported", "required"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,20 @@ class UserAgentConfig:
     allow: tuple[str, ...] = ALLOWED_METHODS
     """Allow header, and the methods not answered 405."""
     supported: tuple[str, ...] = SUPPORTED_OPTIONS
-    """Option tags for Supported; a Require with any other is answered 420."""
+    """Option tags for Supported (see `option_tags`); a Require with any other is answered 420."""
     allow_events: tuple[str, ...] = ("refer",)
     """Event packages of Allow-Events; a SUBSCRIBE to any other is answered 489."""
+    reliable_provisional: ReliableProvisional = "supported"
+    """PRACK (RFC 3262): "supported", when the caller requires it, or can do it and there is a session
+    description to send; "required", always, and a peer that cannot is refused with 421; "off", never."""
+    session_expires: int | None = 1800
+    """Session interval to ask for in seconds (RFC 4028); None does without session timers."""
+    min_se: int = 90
+    """The shortest session interval accepted, at least 90; shorter ones are answered 422."""
+    session_refresher: Literal["any", "us", "peer"] = "any"
+    """Who is to refresh sessions, where it is ours to say."""
+    max_redirects: int = 5
+    """How many addresses of 3xx responses a call tries; 0 follows none."""
     accept: tuple[str, ...] = ("application/sdp",)
     """Types an INVITE's body may have; others are answered 415."""
     max_message_bytes: int = 65535
@@ -71,3 +87,13 @@ class UserAgentConfig:
     """Seconds after which a connection that carries nothing is closed."""
     max_usages: int = 10_000
     """Calls at once; INVITEs beyond are answered 503."""
+
+    @property
+    def option_tags(self) -> tuple[str, ...]:
+        """What Supported says: `supported` without what is switched off."""
+        off = set()
+        if self.reliable_provisional == "off":
+            off.add("100rel")
+        if self.session_expires is None:
+            off.add("timer")
+        return tuple(tag for tag in self.supported if tag not in off)

@@ -92,7 +92,7 @@ class Core:
         self.client_headers: tuple[tuple[str, str], ...] = (("User-Agent", agent),) if agent else ()
         self.capabilities: tuple[tuple[str, str], ...] = (
             ("Allow", ", ".join(config.allow)),
-            ("Supported", ", ".join(config.supported)),
+            ("Supported", ", ".join(config.option_tags)),
             ("Allow-Events", ", ".join(config.allow_events)),
         )
         self.handlers: dict[str, Handler] = {

@@ -163,7 +163,7 @@ class Dialog:
         if not isinstance(first, SipUri) or first.is_loose_router:
             return self.remote_target, self.route_set
         # A strict router: it wants to find itself in the Request-URI, and our target as the last Route.
-        return _as_request_uri(first), (*self.route_set[1:], NameAddr(self.remote_target))
+        return as_request_uri(first), (*self.route_set[1:], NameAddr(self.remote_target))
 
 
 class DialogRequest(Request):
@@ -188,7 +188,7 @@ def next_hop(request: Request) -> Uri:
     return request.uri
 
 
-def _as_request_uri(uri: SipUri) -> SipUri:
+def as_request_uri(uri: SipUri) -> SipUri:
     """Without what must not stand in a Request-URI (section 19.1.1, table 1)."""
     if not uri.headers and "method" not in uri.params:
         return uri

@@ -9,7 +9,9 @@ The order in which a call's events come:
 
     caller   Trying?  Progress*  (SessionPreview)*  SessionAnswer  CallAnswered  CallConfirmed
              late offer:                            SessionOffer   CallAnswered  (answer_offer)  CallConfirmed
+             reliable 18x: Progress  SessionAnswer or SessionOffer (answer_offer)  CallAnswered ...
     callee   IncomingCall  SessionOffer?  (accept)  CallAnswered  SessionAnswer?  CallConfirmed
+             reliable 18x: (progress)  SessionAnswer? or SessionOffer?  (accept)  CallAnswered  CallConfirmed
     both     (SessionOffer | OfferWanted | SessionAnswer | ModifyAccepted | ModifyFailed | InfoReceived)*
              and once, last: CallFailed (never answered), CallCancelled (callee), or CallEnded.
 """
@@ -55,11 +57,20 @@ class Trying(UsageEvent):
 
 @dataclass(frozen=True, slots=True)
 class Progress(UsageEvent):
-    """A provisional response other than 100."""
+    """A provisional response other than 100; a reliable one (RFC 3262) has been acknowledged."""
 
     status: int
     reason: str
     early_dialog: str
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected(UsageEvent):
+    """The call goes on to another address, `target`: a 3xx named it, and what was tried before failed."""
+
+    status: int
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,7 @@ class SessionOffer(UsageEvent):
 
     body: bytes
     content_type: str = "application/sdp"
+    early_dialog: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,10 @@ class OfferWanted(UsageEvent):
 
 @dataclass(frozen=True, slots=True)
 class CallAnswered(UsageEvent):
-    """Caller: a 2xx came. Callee: our 2xx has left."""
+    """Caller: a 2xx came. Callee: our 2xx has left. `early_dialog` is the one that became the call's."""
+
+    early_dialog: str = ""
+    response: Response | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +151,12 @@ class CallEnded(UsageEvent):
 
 @dataclass(frozen=True, slots=True)
 class ModifyAccepted(UsageEvent):
-    """Our re-INVITE was accepted and acknowledged."""
+    """Our re-INVITE or UPDATE was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModifyFailed(UsageEvent):
-    """Our re-INVITE was refused; the session is as it was before it.
+    """Our re-INVITE or UPDATE was refused; the session is as it was before it.
 
     `ends_call`: the peer does not know the call any more, or is gone; CallEnded comes next.
     """
@@ -149,6 +164,12 @@ class ModifyFailed(UsageEvent):
     status: int
     reason: str
     ends_call: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshWanted(UsageEvent):
+    """The session is to be refreshed by a re-INVITE: `usage.reinvite(body)`, with the description that was
+    sent last (RFC 4028 section 7.4). A call whose session nobody refreshes ends when it expires."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +188,5 @@ class OptionsAnswered:
     response: Response | None
 
 
-@dataclass(frozen=True, slots=True)
-class ChallengeNotAnswered:
-    """A 401 or 407 that is passed on to whoever sent the request, and why: no password, a refused one, an
-    unknown algorithm. It comes before the event that tells the request's failure, and names it by Call-ID."""
-
-    call_id: str
-    method: str
-    status: int
-    why: str
-
-
-Event = UsageEvent | OptionsAnswered | ChallengeNotAnswered | ServiceEvent | RegistrationEvent
+Event = UsageEvent | OptionsAnswered | ServiceEvent | RegistrationEvent
 """Everything `Core.take_events()` can give."""

@@ -6,8 +6,11 @@ from typing import NamedTuple
 
 from dialog.bodies import MULTIPART, parts_of, session_description
 from dialog.config import UserAgentConfig
+from dialog.errors import ParseError
 from dialog.message import Request
 from dialog.uri import OpaqueUri
+from dialog.usage.prack import OPTION as RELIABLE
+from dialog.usage.session_timer import DEFAULT_MIN_SE, knows_timer, min_se, session_expires
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -37,18 +40,20 @@ def inspect(request: Request, config: UserAgentConfig) -> Refusal | None:
         return Refusal(416)
     if isinstance(request.to.uri, OpaqueUri) and request.to.uri.scheme != "tel":
         return Refusal(400, (), "Unsupported URI Scheme In To")
-    unsupported = [tag for tag in request.require if tag.lower() not in config.supported]
-    if unsupported:
-        return Refusal(420, (("Unsupported", ", ".join(unsupported)),))
+    if "Require" in request.headers:
+        known = config.option_tags
+        unsupported = [tag for tag in request.require if tag.lower() not in known]
+        if unsupported:
+            return Refusal(420, (("Unsupported", ", ".join(unsupported)),))
     if method == "INVITE":
-        return _inspect_body(request, config) or _inspect_accept(request, config)
+        return (
+            _inspect_body(request, config)
+            or _inspect_accept(request, config)
+            or _inspect_extensions(request, config)
+        )
+    if method == "UPDATE":
+        return _inspect_extensions(request, config)
     return None
-
-
-def session_body(request: Request, config: UserAgentConfig) -> bytes:
-    """The session description of an inspected INVITE; b"" when there is none, or a body to ignore."""
-    body = session_description(request, config.accept)
-    return b"" if body is None else body.content
 
 
 def _inspect_body(request: Request, config: UserAgentConfig) -> Refusal | None:
@@ -80,3 +85,21 @@ def _inspect_accept(request: Request, config: UserAgentConfig) -> Refusal | None
         if ranges & {known, known.partition("/")[0] + "/*", "*/*"}:
             return None
     return Refusal(406)
+
+
+def _inspect_extensions(request: Request, config: UserAgentConfig) -> Refusal | None:
+    """A session interval too short for us (RFC 4028 section 9), and a caller that lacks what we require."""
+    if config.session_expires is not None and "Session-Expires" in request.headers:
+        try:
+            theirs = session_expires(request)
+            min_se(request)
+        except ParseError as error:
+            return Refusal(400, (), error.reason)
+        shortest = max(config.min_se, DEFAULT_MIN_SE)
+        if theirs is not None and theirs.interval < shortest and knows_timer(request):
+            return Refusal(422, (("Min-SE", str(shortest)),))
+    if config.reliable_provisional == "required" and request.method == "INVITE" and request.to.tag is None:
+        tags = {tag.lower() for tag in (*request.supported, *request.require)}
+        if RELIABLE not in tags:
+            return Refusal(421, (("Require", RELIABLE),))
+    return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dialog.address import NameAddr
+from dialog.authentication import CredentialsFor
 from dialog.config import UserAgentConfig
 from dialog.core import Core
 from dialog.digest import mask_credentials
@@ -18,8 +19,10 @@ from dialog.errors import LocalProtocolError
 from dialog.events import Event
 from dialog.flow import MESSAGE_TRANSPORTS, Close, Effect, Flow, HostPort, Open, Query, Send, Target
 from dialog.parser import is_keepalive
+from dialog.registration import Registration, RegistrationSettings
 from dialog.services import Services
 from dialog.transport.sockets import Sockets
+from dialog.uri import SipUri
 from dialog.usage.invite import InviteUsage
 
 __all__ = ["TracedMessage", "UserAgent", "UserAgentConfig"]
@@ -114,6 +117,21 @@ class UserAgent:
         core.options(
             target, from_=from_ or f"<sip:{self.config.user or 'anonymous'}@{self.local_address[0]}>"
         )
+
+    def register(self, settings: RegistrationSettings) -> Registration:
+        """Register an address-of-record and keep it registered; Registered or RegistrationFailed tells."""
+        return self._started().register(settings)
+
+    def authenticate(self, credentials_for: CredentialsFor) -> None:
+        """Answer challenges with what this gives for a realm and the From URI of the request."""
+        self._started().authentication.credentials_for = credentials_for
+
+    def route(self, account: SipUri, proxies: Iterable[NameAddr] = (), home: SipUri | None = None) -> None:
+        """Send an account's requests outside dialogs through `proxies`, or those to its own domain to `home`."""
+        bindings = self._started().bindings
+        bindings.set_routes(account, proxies)
+        if home is not None:
+            bindings.set_home(account, home)
 
     @property
     def services(self) -> Services:

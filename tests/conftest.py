@@ -12,6 +12,9 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("explore" if os.environ.get("SIPMEDIA_EXPLORE") else "repeatable")
 
+# No test shall open the microphone of whoever runs it; those that mean devices name them.
+os.environ["SIPMEDIA_DEVICES"] = "off"
+
 ROOT = Path(__file__).resolve().parent.parent
 INTEROP = Path(__file__).resolve().parent / "interop"
 

@@ -53,6 +53,7 @@ ALLOWED = {
 THIRD_PARTY_HOMES = {
     "G722": {"media/codec/g722.py"},
     "pytest": {"sipmedia/testing/plugin.py"},
+    "pywebrtc_audio": {"media/audio/webrtc.py"},
     "sounddevice": {"media/device/portaudio.py"},
     "soundfile": {"media/files/libraries.py"},
     "soxr": {"media/files/libraries.py"},

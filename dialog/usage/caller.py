@@ -1,13 +1,15 @@
-"""The caller's side of an INVITE (RFC 3261 sections 9.1, 13.1 and 13.2), forked or not.
+"""The caller's side of an INVITE (RFC 3261 sections 9.1, 13.1 and 13.2), forked, redirected, or not.
 
-Each To tag in a response is a dialog of its own. The first 2xx makes its dialog the call's; a 2xx of any
-other dialog, or one that crosses our CANCEL, is acknowledged and ended by BYE at once.
+Each To tag in a response is a dialog of its own, a `Branch`. The first 2xx makes its branch the call's; a 2xx
+of any other, or one that crosses our CANCEL, is acknowledged and ended by BYE at once. A 3xx, and a 422 that
+wants a longer session interval, are answered by another INVITE of the same call.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from dialog.bodies import session_description
 from dialog.dialog import Dialog, next_hop
 from dialog.errors import LocalProtocolError
 from dialog.events import (
@@ -16,6 +18,7 @@ from dialog.events import (
     CallFailed,
     FailureCause,
     Progress,
+    Redirected,
     SessionAnswer,
     SessionOffer,
     SessionPreview,
@@ -27,14 +30,21 @@ from dialog.timers import Timer
 from dialog.transaction.client import ClientTransaction, cancel_for
 from dialog.transaction.tables import State
 from dialog.usage.acknowledgement import SentAck
+from dialog.usage.branch import Branch
 from dialog.usage.ending import Bye
+from dialog.usage.exchange import Exchange
+from dialog.usage.prack import Prack, reliable_sequence
+from dialog.usage.redirect import FOLLOWED, TargetSet
 from dialog.usage.state import UsageState
 
 if TYPE_CHECKING:
+    from dialog.core import Outgoing
     from dialog.usage.invite import InviteUsage
 
 MAX_EARLY_DIALOGS = 32
 """Branches of one call that are told apart; a peer that invents more of them is not followed."""
+
+_OF_ONE_TRY = ("Via", "Contact", "Session-Expires", "Min-SE", "Authorization", "Proxy-Authorization")
 
 
 class Caller:
@@ -48,18 +58,27 @@ class Caller:
         self._cancel_reason: str | None = None
         self._cancelled = False
         self._patience: Timer | None = None
-        self._early: dict[str, Dialog] = {}
+        self._targets: TargetSet | None = None
+        self._branches: dict[str, Branch] = {}
         self._previews: dict[str, bytes] = {}
+        self._pracks: dict[str, Prack] = {}
         self._acks: dict[str, SentAck] = {}
         self._winner: str | None = None
-        self._outgoing = self._core.send_request(
-            request, self, next_hop(request), contact=True, contact_user=request.from_.uri
-        )
+        self._outgoing = self._send()
 
     @property
     def early_dialogs(self) -> list[str]:
         """The remote tags of the dialogs there are so far."""
-        return list(self._early)
+        return list(self._branches)
+
+    def branch(self, tag: str) -> Branch | None:
+        """The early dialog with this remote tag."""
+        return self._branches.get(tag)
+
+    @property
+    def branches(self) -> list[Branch]:
+        """The early dialogs, oldest first."""
+        return list(self._branches.values())
 
     # What the application does.
 
@@ -74,17 +93,19 @@ class Caller:
         elif self._outgoing.transaction.state is State.PROCEEDING:
             self._send_cancel()
 
-    def answer_offer(self, body: bytes) -> None:
+    def accept(self, body: bytes) -> None:
         """Put the answer to a late offer into the ACK."""
-        assert self._winner is not None
-        self._acknowledge(self._winner, self._usage.confirmed_dialog, body)
+        self._end_late_offer(body)
         self._usage.state = UsageState.CONFIRMED
         self._core.emit(CallConfirmed(self._usage))
 
+    def reject(self, status: int) -> None:
+        """A late offer in a 2xx cannot be refused but by BYE."""
+        self._usage.bye(f'SIP;cause={status};text="{reason_phrase(status)}"')
+
     def refuse_late_offer(self) -> None:
         """A late offer that we cannot answer: the 2xx must have its ACK all the same."""
-        assert self._winner is not None
-        self._acknowledge(self._winner, self._usage.confirmed_dialog)
+        self._end_late_offer(b"")
 
     # What the transaction tells.
 
@@ -96,7 +117,7 @@ class Caller:
             self._on_provisional(response)
         elif response.status < 300:
             self._on_success(response)
-        else:
+        elif not self._tried_again(response):
             cause: FailureCause = "cancelled" if self._cancelled else "rejected"
             self._fail(response.status, response.reason, cause, response)
 
@@ -108,9 +129,56 @@ class Caller:
             return
         if self._cancelled:
             self._fail(487, reason_phrase(487), "cancelled")
-        else:
+        elif not self._tried_next(408 if cause == "timeout" else 503):
             status = 408 if cause == "timeout" else 503
             self._fail(status, reason_phrase(status), cause)
+
+    # Tries.
+
+    def _send(self) -> Outgoing:
+        request = self._request
+        return self._core.send_request(
+            request, self, next_hop(request), contact=True, contact_user=request.from_.uri
+        )
+
+    def _send_again(self, target: str) -> None:
+        """The same call by another INVITE (section 8.1.3.4: To, From tag, and Call-ID stay the same)."""
+        self._forget_early_dialogs()
+        before = self._request
+        headers = before.headers.copy()
+        for name in _OF_ONE_TRY:
+            headers.remove(name)
+        headers.set("CSeq", f"{before.cseq.number + 1} INVITE")
+        for name, value in self._usage.timer.request_fields():
+            headers.add(name, value)
+        self._request = Request("INVITE", target, headers, before.body)
+        self._outgoing = self._send()
+
+    def _tried_again(self, response: Response) -> bool:
+        """Whether a final response of refusal is answered by another INVITE."""
+        status = response.status
+        if self._cancelled or self._usage.state is UsageState.ENDED or self._winner is not None:
+            return False
+        if status == 422 and self._usage.timer.ask_for_more(response):
+            self._send_again(self._request.request_uri)
+            return True
+        limit = self._core.config.max_redirects
+        if status in FOLLOWED and limit > 0:
+            if self._targets is None:
+                self._targets = TargetSet(self._usage.request.uri, limit)
+            self._targets.add(response.contacts)
+        return status < 600 and self._tried_next(status)
+
+    def _tried_next(self, status: int) -> bool:
+        """Go on to the next address of a redirected call, if there is one."""
+        target = self._targets.next() if self._targets is not None else None
+        if target is None:
+            return False
+        self._core.emit(Redirected(self._usage, status, str(target)))
+        self._send_again(str(target))
+        return True
+
+    # Responses.
 
     def _on_provisional(self, response: Response) -> None:
         if self._cancelled:
@@ -124,30 +192,52 @@ class Caller:
             self._core.emit(Trying(usage))
             return
         tag = response.to.tag or ""
-        self._note_early_dialog(tag, response)
+        branch = self._note_branch(tag, response)
+        sequence = reliable_sequence(response)
+        prack = None
+        if sequence is not None and branch is not None:
+            prack = self._prack_of(branch)
+            if not prack.is_new(sequence):
+                return
         usage.state = UsageState.RINGING
-        self._core.emit(Progress(usage, response.status, response.reason, tag))
-        # The same description comes again with each resent or later 18x: it is shown once.
-        if response.body and self._is_session(response) and self._previews.get(tag) != response.body:
+        self._core.emit(Progress(usage, response.status, response.reason, tag, response))
+        if prack is not None:
+            prack.take(response)
+        elif response.body and (branch is None or branch.exchange is not Exchange.AGREED):
+            self._preview(tag, response)
+
+    def _preview(self, tag: str, response: Response) -> None:
+        """The body of an unreliable 18x. It comes again with each resent or later one: it is shown once."""
+        body = session_description(response, self._core.config.accept)
+        if body is not None and self._offered and self._previews.get(tag) != body.content:
             if tag in self._previews or len(self._previews) < MAX_EARLY_DIALOGS:
-                self._previews[tag] = response.body
-            self._core.emit(SessionPreview(usage, response.body, tag))
+                self._previews[tag] = body.content
+            self._core.emit(SessionPreview(self._usage, body.content, tag))
 
-    def _note_early_dialog(self, tag: str, response: Response) -> None:
+    def _prack_of(self, branch: Branch) -> Prack:
+        prack = self._pracks.get(branch.tag)
+        if prack is None:
+            prack = self._pracks[branch.tag] = Prack(self._usage, branch, self._request.cseq.number)
+        return prack
+
+    def _note_branch(self, tag: str, response: Response) -> Branch | None:
         if not tag:
-            return
-        dialog = self._early.get(tag)
-        if dialog is not None:
-            dialog.refresh_target(response)
-        elif len(self._early) < MAX_EARLY_DIALOGS:
-            dialog = self._early[tag] = self._dialog(response)
-            self._core.add_dialog(dialog.key, self._usage)
+            return None
+        branch = self._branches.get(tag)
+        if branch is not None:
+            branch.dialog.refresh_target(response)
+        elif len(self._branches) < MAX_EARLY_DIALOGS:
+            branch = self._branches[tag] = self._new_branch(response)
+            self._core.add_dialog(branch.dialog.key, self._usage)
+        if branch is not None:
+            branch.note_peer(response)
+        return branch
 
-    def _dialog(self, response: Response) -> Dialog:
+    def _new_branch(self, response: Response) -> Branch:
         dialog = Dialog.from_response(self._request, response)
         transaction = self._outgoing.transaction
         dialog.flow = None if transaction is None else transaction.flow
-        return dialog
+        return Branch(self._usage, dialog, Exchange.OURS if self._offered else Exchange.NOTHING)
 
     def _on_success(self, response: Response) -> None:
         tag = response.to.tag or ""
@@ -157,43 +247,54 @@ class Caller:
             return
         if tag == self._winner:
             return  # a late offer: its ACK leaves when the answer is there
-        dialog = self._early.get(tag)
-        if dialog is None:
-            dialog = self._dialog(response)
+        branch = self._branches.get(tag)
+        if branch is None:
+            branch = self._new_branch(response)
         else:
-            dialog.confirm(response)
+            branch.dialog.confirm(response)
         if self._winner is not None or self._usage.state in (UsageState.ENDING, UsageState.ENDED):
-            self._refuse(tag, dialog)
+            self._refuse(tag, branch.dialog)
             if self._cancelled:
                 self._fail(487, reason_phrase(487), "cancelled")
         else:
-            self._win(tag, dialog, response)
+            self._win(tag, branch, response)
 
-    def _win(self, tag: str, dialog: Dialog, response: Response) -> None:
+    def _win(self, tag: str, branch: Branch, response: Response) -> None:
         usage = self._usage
         self._winner = tag
-        self._forget_early_dialogs()
-        body = response.body if self._is_session(response) else b""
+        self._forget_early_dialogs(branch)
+        found = session_description(response, self._core.config.accept)
+        body = b"" if found is None else found.content
         preview = self._previews.get(tag, b"")
         self._previews.clear()
+        agreed = branch.exchange is Exchange.AGREED
         if not body and self._offered:
             body = preview  # the answer came in the 18x only (section 13.2.1 allows it if reliable)
-        if not body:
-            self._refuse(tag, dialog, 'SIP;cause=488;text="No session description in the 2xx"')
+        if branch.exchange is Exchange.THEIRS or not (body or agreed):
+            self._refuse(tag, branch.dialog, 'SIP;cause=488;text="No session description in the 2xx"')
             self._fail(488, "No session description in the 2xx", "rejected", response)
             return
-        usage.peer_allows = response.allowed_methods
-        usage.establish(dialog)
-        if not self._offered:
+        branch.note_peer(response)
+        usage.establish(branch)
+        usage.timer.agreed(response)
+        if not self._offered and not agreed:
             usage.state = UsageState.ANSWERED
-            self._core.emit(SessionOffer(usage, body, response.content_type or ""))
-            self._core.emit(CallAnswered(usage))
+            branch.ask(self)
+            self._core.emit(SessionOffer(usage, body, found.content_type if found else "", tag))
+            self._core.emit(CallAnswered(usage, tag, response))
             return
-        self._acknowledge(tag, dialog)
+        self._acknowledge(tag, branch.dialog)
         usage.state = UsageState.CONFIRMED
-        self._core.emit(SessionAnswer(usage, body, tag, body == preview))
-        self._core.emit(CallAnswered(usage))
+        if not agreed:
+            branch.exchange = Exchange.AGREED
+            self._core.emit(SessionAnswer(usage, body, tag, body == preview))
+        self._core.emit(CallAnswered(usage, tag, response))
         self._core.emit(CallConfirmed(usage))
+
+    def _end_late_offer(self, body: bytes) -> None:
+        assert self._winner is not None
+        self._usage.confirmed_branch.answered()
+        self._acknowledge(self._winner, self._usage.confirmed_dialog, body)
 
     def _acknowledge(self, tag: str, dialog: Dialog, body: bytes = b"") -> None:
         content_type = self._core.config.accept[0]
@@ -205,8 +306,7 @@ class Caller:
             self._acknowledge(tag, dialog)
             Bye(self._core, dialog, reason, _nothing)
 
-    def _is_session(self, response: Response) -> bool:
-        return response.content_type in self._core.config.accept
+    # The end.
 
     def _send_cancel(self) -> None:
         transaction = self._outgoing.transaction
@@ -229,10 +329,13 @@ class Caller:
         self._forget_early_dialogs()
         self._usage.finish(CallFailed(self._usage, status, reason, cause, response))
 
-    def _forget_early_dialogs(self) -> None:
-        for dialog in self._early.values():
-            self._core.remove_dialog(dialog.key)
-        self._early.clear()
+    def _forget_early_dialogs(self, winner: Branch | None = None) -> None:
+        for branch in self._branches.values():
+            if branch is not winner:
+                branch.stop()
+                self._core.remove_dialog(branch.dialog.key)
+        self._branches.clear()
+        self._pracks.clear()
 
 
 def _nothing() -> None:

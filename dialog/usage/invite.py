@@ -1,8 +1,9 @@
 """A call: one INVITE dialog usage, from either side (RFC 3261 sections 13 to 15).
 
 `InviteUsage` is what the application holds. The machines are beside it: `Caller` and `Callee` for the first
-INVITE, `Modifying` for re-INVITEs, `Bye` for the end. Methods called when the call does
-not allow them raise LocalProtocolError with a sentence that says why; nothing is sent then.
+INVITE, `Branch` for each dialog and its UPDATEs, `Modifying` for re-INVITEs, `SessionTimer`, `Bye`.
+Methods called when the call does not allow them raise LocalProtocolError with a sentence that says why;
+nothing is sent then.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from dialog.address import NameAddr
+from dialog.bodies import session_description
 from dialog.dialog import Dialog
-from dialog.errors import LocalProtocolError, ParseError
-from dialog.events import CallEnded, EndedBy, IncomingCall, InfoReceived, SessionOffer, UsageEvent
+from dialog.errors import LocalProtocolError
+from dialog.events import CallEnded, EndedBy, IncomingCall, RefreshWanted, SessionOffer, UsageEvent
 from dialog.incoming import IncomingRequest
-from dialog.inspection import session_body
-from dialog.message import Request, Response
+from dialog.message import Request
 from dialog.status import reason_phrase
-from dialog.transaction.client import ClientTransaction
-from dialog.uri import SipUri
+from dialog.usage.branch import Asker, Branch
 from dialog.usage.callee import Callee
 from dialog.usage.caller import Caller, check_before_answer
 from dialog.usage.ending import Bye
+from dialog.usage.exchange import Exchange
+from dialog.usage.info import Info, receive_info
+from dialog.usage.invitation import check_body, check_line, invitation
 from dialog.usage.modify import check_confirmed
 from dialog.usage.modifying import Modifying
+from dialog.usage.session_timer import SessionTimer
 from dialog.usage.sharing import Sharer, Sharers
 from dialog.usage.state import Role, UsageState
 
@@ -42,14 +46,14 @@ class InviteUsage:
         "_caller",
         "_held_bye",
         "_modifying",
+        "branch",
         "call_id",
         "core",
-        "dialog",
-        "peer_allows",
         "request",
         "role",
         "sharers",
         "state",
+        "timer",
     )
 
     def __init__(self, core: Core, role: Role, request: Request) -> None:
@@ -58,15 +62,14 @@ class InviteUsage:
         self.request = request
         self.call_id = request.call_id
         self.state = UsageState.CALLING
-        self.peer_allows: frozenset[str] = frozenset() if role is Role.UAC else request.allowed_methods
-        """Methods that the peer's Allow names: in its INVITE, or in the 2xx to ours; empty before that."""
-        self.dialog: Dialog | None = None
+        self.branch: Branch | None = None
         """The dialog of the call: the callee's from the start, the caller's from the 2xx on."""
         self._caller: Caller | None = None
         self._callee: Callee | None = None
         self.sharers = Sharers()
         """Other usages of the call's dialog; while there are any, the dialog outlives the call."""
         self._modifying = Modifying(self)
+        self.timer = SessionTimer(self)
         self._held_bye: str | None = None
         core.add_usage(self)
 
@@ -81,26 +84,10 @@ class InviteUsage:
         headers: Sequence[tuple[str, str]],
     ) -> InviteUsage:
         """Send an INVITE; called by the core."""
-        try:
-            uri = SipUri.parse(target)
-            sender = from_ if isinstance(from_, NameAddr) else NameAddr.parse(from_, "From")
-        except ParseError as error:
-            raise LocalProtocolError(f"cannot call {target!r} as {from_}: {error.reason}") from error
-        core.check_length(body or b"")
-        fields = [
-            ("Max-Forwards", "70"),
-            ("From", str(sender.with_tag(core.new_tag()))),
-            ("To", f"<{uri}>"),
-            ("Call-ID", core.new_call_id()),
-            ("CSeq", f"{core.new_sequence()} INVITE"),
-            *core.client_headers,
-            *core.capabilities,
-            *headers,
-        ]
-        if body:
-            fields.append(("Content-Type", content_type))
-        request = Request("INVITE", uri, fields, body or b"")
+        request = invitation(core, target, from_, body, content_type, headers)
         usage = cls(core, Role.UAC, request)
+        for name, value in usage.timer.request_fields():
+            request.headers.add(name, value)
         usage._caller = Caller(usage, request, offered=bool(body))
         return usage
 
@@ -110,15 +97,17 @@ class InviteUsage:
     ) -> InviteUsage:
         """Take an INVITE, which may be meant to take the place of a call; called by the core."""
         request = incoming.request
-        body = session_body(request, core.config)
+        offer = session_description(request, core.config.accept)
         usage = cls(core, Role.UAS, request)
         dialog = Dialog.from_request(request, incoming.to_tag, core.new_sequence())
         dialog.flow = incoming.flow
-        usage.establish(dialog)
-        usage._callee = Callee(usage, incoming, dialog, offered=bool(body))
+        branch = Branch(usage, dialog, Exchange.NOTHING if offer is None else Exchange.THEIRS)
+        branch.note_peer(request)
+        usage.establish(branch)
+        usage._callee = Callee(usage, incoming, branch)
         core.emit(IncomingCall(usage, request, replaces))
-        if body:
-            core.emit(SessionOffer(usage, body, request.content_type or ""))
+        if offer is not None:
+            core.emit(SessionOffer(usage, offer.content, offer.content_type, branch.tag))
         return usage
 
     # What the application may ask.
@@ -138,6 +127,26 @@ class InviteUsage:
         """Remote tags of the branches a call of ours has so far."""
         return [] if self._caller is None else self._caller.early_dialogs
 
+    @property
+    def dialog(self) -> Dialog | None:
+        """The dialog of `branch`."""
+        return None if self.branch is None else self.branch.dialog
+
+    @property
+    def peer_allows(self) -> frozenset[str]:
+        """Methods that the peer's Allow named last; empty before the caller's 2xx."""
+        return frozenset() if self.branch is None else self.branch.peer_allows
+
+    @property
+    def session_interval(self) -> int | None:
+        """Seconds after which the session must be refreshed (RFC 4028); None without a session timer."""
+        return self.timer.interval
+
+    @property
+    def can_offer_early(self) -> bool:
+        """Callee: whether `progress` may carry an offer, that is whether the caller can acknowledge it."""
+        return self._callee is not None and self._callee.provisionals.possible
+
     # What the application may do.
 
     def cancel(self, reason: str | None = None) -> None:
@@ -146,7 +155,7 @@ class InviteUsage:
         Nothing happens when the call is over or ending already.
         """
         caller = self._as_caller("cancel")
-        _check_line(reason)
+        check_line(reason)
         check_before_answer(self.state)
         if self.state not in (UsageState.ENDING, UsageState.ENDED):
             self.core.act()
@@ -159,16 +168,23 @@ class InviteUsage:
         callee.progress(status)
 
     def progress(self, body: bytes, status: int = 183) -> None:
-        """Callee: a provisional response with a preview of our answer, for early media."""
+        """Callee: a provisional response with a session description, for early media.
+
+        It is our answer (or offer, when the caller made none) if the caller can acknowledge it, and a preview
+        of it otherwise.
+        """
         callee = self._unanswered("send early media")
         self.core.check_length(body)
         self.core.act()
         callee.progress(status, body)
 
-    def accept(self, body: bytes) -> None:
-        """Callee: answer the call; `body` is our answer, or our offer if the caller made none."""
+    def accept(self, body: bytes = b"") -> None:
+        """Callee: answer the call; `body` is our answer, or our offer if the caller made none.
+
+        It is not needed, and not sent, when an acknowledged provisional response brought it.
+        """
         callee = self._unanswered("accept")
-        _check_body(body)
+        callee.check_acceptable(body)
         self.core.check_length(body)
         self.core.act()
         callee.accept(body)
@@ -190,7 +206,7 @@ class InviteUsage:
         A caller not yet answered cancels. A callee that has answered must not send BYE before the ACK came
         (section 15): it is held until then. Nothing happens when the call is over or ending already.
         """
-        _check_line(reason)
+        check_line(reason)
         if self.state in (UsageState.ENDING, UsageState.ENDED):
             return
         if self.state in (UsageState.CALLING, UsageState.RINGING):
@@ -206,31 +222,38 @@ class InviteUsage:
         check_confirmed(self.state)
         self._modifying.reinvite(body or b"")
 
-    def answer_offer(self, body: bytes) -> None:
-        """Answer a SessionOffer that came in a re-INVITE or in a 2xx; or give the offer of an OfferWanted."""
-        _check_body(body)
+    def update(self, body: bytes, early_dialog: str | None = None) -> None:
+        """Offer a changed session by UPDATE, also before the call is answered: ModifyAccepted or ModifyFailed
+        follows. `early_dialog` names the branch of a forked call; without it, the only one."""
+        check_body(body)
+        branch = self._branch_to_update(early_dialog)
+        if not branch.quiet or self._modifying.underway:
+            raise LocalProtocolError("no UPDATE now: an offer is open, or none was ever answered")
         self.core.check_length(body)
-        if self._caller is not None and self.state is UsageState.ANSWERED:
-            self.core.act()
-            self._caller.answer_offer(body)
-        else:
-            self._modifying.answer_offer(body)
+        self.core.act()
+        branch.updating.offer(body)
 
-    def reject_offer(self, status: int = 488) -> None:
-        """Refuse a SessionOffer. That of a re-INVITE leaves the call as it was; that of a 2xx ends it by BYE,
-        for a 2xx cannot be refused."""
-        late = self._caller is not None and self.state is UsageState.ANSWERED
-        if late or self._modifying.offered_in_2xx:
-            self.bye(f'SIP;cause={status};text="{reason_phrase(status)}"')
-        else:
-            self._modifying.reject_offer(status)
+    def answer_offer(self, body: bytes, early_dialog: str | None = None) -> None:
+        """Answer a SessionOffer, or give the offer of an OfferWanted. `early_dialog` is the offer's."""
+        check_body(body)
+        self.core.check_length(body)
+        asker = self._asker(early_dialog)
+        self.core.act()
+        asker.accept(body)
+
+    def reject_offer(self, status: int = 488, early_dialog: str | None = None) -> None:
+        """Refuse a SessionOffer. That of a re-INVITE, UPDATE or PRACK leaves the call as it was; that of a
+        response ends it by BYE or CANCEL, for a response cannot be refused."""
+        asker = self._asker(early_dialog)
+        self.core.act()
+        asker.reject(status)
 
     def replace_offer(self, body: bytes) -> None:
         """What a re-INVITE of ours that waits to be tried again after glare (491) shall offer instead.
 
         For an application that answered the peer's offer meanwhile, and whose own is out of date by that.
         """
-        _check_body(body)
+        check_body(body)
         self._modifying.replace_offer(body)
 
     def info(self, content_type: str, body: bytes) -> None:
@@ -238,31 +261,32 @@ class InviteUsage:
         check_confirmed(self.state)
         self.core.check_length(body)
         self.core.act()
-        dialog = self.confirmed_dialog
-        headers = [("Content-Type", content_type)] if body else []
-        request = dialog.request("INFO", dialog.next_sequence(), headers, body)
-        self.core.send_request(request, self, dialog.next_hop, otherwise=dialog.flow)
+        Info(self, content_type, body)
 
     # What the core gives.
 
     def receive_request(self, incoming: IncomingRequest) -> None:
         """A request in one of our dialogs, other than ACK and CANCEL."""
         request = incoming.request
-        dialog = self.dialog
-        if dialog is not None and not dialog.accepts_sequence(request):
+        branch = self._branch(request.from_.tag or "")
+        if branch is not None and not branch.dialog.accepts_sequence(request):
             incoming.respond(500, "CSeq Out Of Order")
             return
         sharer = self.sharers.find(request)
         if sharer is not None:
             sharer.receive_request(incoming)
-        elif self.state is UsageState.ENDED:
+        elif branch is None or self.state is UsageState.ENDED:
             incoming.respond(481)  # only what shares the dialog is left of it (RFC 5057 section 5.1)
         elif request.method == "BYE":
             self._receive_bye(incoming)
         elif request.method == "INVITE":
-            self._receive_reinvite(incoming)
+            self._modifying.receive(incoming)
+        elif request.method == "UPDATE":
+            branch.updating.receive(incoming)
+        elif request.method == "PRACK" and self._callee is not None:
+            self._callee.provisionals.on_prack(incoming)
         elif request.method == "INFO":
-            self._receive_info(incoming)
+            receive_info(self, incoming)
         else:
             self._receive_other(incoming)
 
@@ -272,43 +296,64 @@ class InviteUsage:
             self._callee.on_ack(ack)
         self._modifying.on_ack(ack)
 
-    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
-        """The answer to an INFO: only a peer that does not know the dialog matters (section 12.2.1.2)."""
-        if response.status == 481:
-            self.dialog_is_gone(481, "remote")
-
-    def on_failure(
-        self, transaction: ClientTransaction | None, cause: Literal["timeout", "transport"]
-    ) -> None:
-        """An INFO was not answered."""
-        self.dialog_is_gone(408 if cause == "timeout" else 503, cause)
-
     # What the machines of this call share.
 
     @property
+    def confirmed_branch(self) -> Branch:
+        """The call's branch, where there must be one."""
+        assert self.branch is not None
+        return self.branch
+
+    @property
     def confirmed_dialog(self) -> Dialog:
-        """The dialog, where there must be one."""
-        assert self.dialog is not None
-        return self.dialog
+        """The call's dialog, where there must be one."""
+        return self.confirmed_branch.dialog
 
     @property
     def modify_busy_in(self) -> bool:
         """A re-INVITE of the peer is unanswered, or waits for the ACK with its answer."""
         return self._modifying.busy_in
 
-    def establish(self, dialog: Dialog) -> None:
-        """This is the call's dialog."""
-        self.dialog = dialog
-        self.core.add_dialog(dialog.key, self)
+    @property
+    def modify_busy_out(self) -> bool:
+        """A re-INVITE of ours is on the wire."""
+        return self._modifying.busy_out
+
+    def establish(self, branch: Branch) -> None:
+        """This is the call's branch."""
+        self.branch = branch
+        self.core.add_dialog(branch.dialog.key, self)
+
+    def refresh_session(self) -> None:
+        """The session timer wants a refresh: an UPDATE where the peer takes it, else a re-INVITE, whose offer
+        only the application can make (RFC 4028 section 7.4)."""
+        branch = self.confirmed_branch
+        busy = self._modifying.underway or self._modifying.busy_in or branch.updating.busy_out
+        if self.state is not UsageState.CONFIRMED or busy or not branch.quiet:
+            self.timer.refresh_failed()
+        elif "UPDATE" in branch.peer_allows:
+            branch.updating.refresh()
+        else:
+            self.core.emit(RefreshWanted(self))
+
+    def session_expired(self) -> None:
+        """Nobody has refreshed the session: the peer is gone (RFC 4028 section 10)."""
+        if self.state is UsageState.CONFIRMED:
+            self.send_last_bye('SIP;cause=408;text="Session timer expired"')
+            self.finish(CallEnded(self, "timeout", "Session timer expired"))
 
     def hang_up(self, reason: str | None) -> None:
         """Send BYE, now or as soon as it is allowed."""
         if self._caller is not None and self.state is UsageState.ANSWERED:
             self._caller.refuse_late_offer()
+        if self._callee is not None and self._callee.provisionals.holds_final:
+            self._callee.reject(480)  # the 2xx that waited for a PRACK never left: there is nothing to end
+            self.finish(CallEnded(self, "local", reason or ""))
+            return
         must_wait = self._callee is not None and self._callee.awaits_ack
         self.state = UsageState.ENDING
         self._held_bye = reason
-        self._modifying.stop()
+        self._stop_changes()
         if not must_wait:
             self.send_held_bye()
 
@@ -346,7 +391,7 @@ class InviteUsage:
 
     def _close(self) -> None:
         self.state = UsageState.ENDED
-        self._modifying.stop()
+        self._stop_changes()
         if self._callee is not None:
             # Lingering transactions remember their bytes, not the call: 32 s of calls would be a lot to keep.
             self._callee.release()
@@ -354,9 +399,15 @@ class InviteUsage:
         self._release_dialog()
         self.core.remove_usage(self)
 
+    def _stop_changes(self) -> None:
+        self.timer.stop()
+        self._modifying.stop()
+        if self.branch is not None:
+            self.branch.stop()
+
     def _release_dialog(self) -> None:
-        if self.dialog is not None and not self.sharers:
-            self.core.remove_dialog(self.dialog.key)
+        if self.branch is not None and not self.sharers:
+            self.core.remove_dialog(self.branch.dialog.key)
 
     def _bye_done(self) -> None:
         self.finish(CallEnded(self, "local", self._held_bye or ""))
@@ -364,46 +415,13 @@ class InviteUsage:
     def _receive_bye(self, incoming: IncomingRequest) -> None:
         incoming.respond(200)
         reason = incoming.request.headers.get("Reason") or ""
-        if self.dialog is None:
+        if self.branch is None:
             return  # a branch not yet answered: its final response decides
         if self._callee is not None and self._callee.on_bye(reason):
             return
         if self._caller is not None and self.state is UsageState.ANSWERED:
             self._caller.refuse_late_offer()
         self.finish(CallEnded(self, "local" if self.state is UsageState.ENDING else "remote", reason))
-
-    def _receive_reinvite(self, incoming: IncomingRequest) -> None:
-        """Section 14.2, and RFC 5407 3.1 for what crosses."""
-        if self._is_unanswered_callee() or self._modifying.unanswered:
-            seconds = self.core.random.randrange(11)
-            incoming.respond(500, "Another INVITE In Progress", (("Retry-After", str(seconds)),))
-        elif self._cannot_take_offer():
-            incoming.respond(491)
-        elif self.state in (UsageState.ENDING, UsageState.ENDED):
-            incoming.respond(481)
-        else:
-            self.confirmed_dialog.refresh_target(incoming.request)
-            self._modifying.receive(incoming)
-
-    def _is_unanswered_callee(self) -> bool:
-        return self.role is Role.UAS and self.state in (UsageState.CALLING, UsageState.RINGING)
-
-    def _cannot_take_offer(self) -> bool:
-        """An offer of one side is unanswered already."""
-        if self.dialog is None or (self.role is Role.UAC and self.state is UsageState.ANSWERED):
-            return True
-        if self._modifying.busy_out or self._modifying.awaits_ack:
-            return True
-        return self._callee is not None and self._callee.awaits_answer
-
-    def _receive_info(self, incoming: IncomingRequest) -> None:
-        """RFC 6086: an INFO of a package we never offered gets 469; one of old (DTMF relay) is taken."""
-        request = incoming.request
-        if "Info-Package" in request.headers:
-            incoming.respond(469, None, (("Recv-Info", ""),))
-            return
-        incoming.respond(200)
-        self.core.emit(InfoReceived(self, request.content_type or "", request.body))
 
     def _receive_other(self, incoming: IncomingRequest) -> None:
         """What the core was told to do with this method in a call; a NOTIFY that nobody awaits gets 481."""
@@ -427,12 +445,33 @@ class InviteUsage:
             raise LocalProtocolError(f"cannot {verb}: the call is over")
         return self._callee
 
+    def _branch(self, tag: str) -> Branch | None:
+        """The dialog with this remote tag."""
+        if self.branch is not None and self.branch.tag == tag:
+            return self.branch
+        return None if self._caller is None else self._caller.branch(tag)
 
-def _check_line(reason: str | None) -> None:
-    if reason is not None and ("\r" in reason or "\n" in reason):
-        raise LocalProtocolError(f"a Reason must be one line: {reason!r}")
+    def _branches(self, early_dialog: str | None) -> list[Branch]:
+        """The dialogs that `early_dialog` may mean: that one, or all."""
+        if early_dialog is not None:
+            branch = self._branch(early_dialog)
+            return [] if branch is None else [branch]
+        if self.branch is not None:
+            return [self.branch]
+        return [] if self._caller is None else self._caller.branches
 
+    def _branch_to_update(self, early_dialog: str | None) -> Branch:
+        if self.state in (UsageState.ENDING, UsageState.ENDED):
+            raise LocalProtocolError("the call is over")
+        branches = self._branches(early_dialog)
+        if len(branches) != 1:
+            count = len(branches) or "no"
+            raise LocalProtocolError(f"there are {count} early dialogs: name one of {self.early_dialogs}")
+        return branches[0]
 
-def _check_body(body: bytes) -> None:
-    if not body:
-        raise LocalProtocolError("an accepted INVITE must carry a session description: the body is empty")
+    def _asker(self, early_dialog: str | None) -> Asker:
+        """Who waits for the application's session description."""
+        for branch in self._branches(early_dialog):
+            if branch.asker is not None and self.state is not UsageState.ENDED:
+                return branch.asker
+        raise LocalProtocolError("no offer is waiting for an answer")

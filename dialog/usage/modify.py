@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from dialog.bodies import session_description
 from dialog.errors import LocalProtocolError
 from dialog.events import (
     ModifyAccepted,
@@ -18,19 +19,19 @@ from dialog.events import (
     SessionOffer,
 )
 from dialog.incoming import IncomingRequest
-from dialog.inspection import session_body
 from dialog.message import Request, Response
 from dialog.status import reason_phrase
 from dialog.timers import Timer
 from dialog.transaction.client import ClientTransaction
-from dialog.usage.acknowledgement import Accepted, SentAck, carries_session
-from dialog.usage.state import Role, UsageState
+from dialog.usage.acknowledgement import Accepted, SentAck
+from dialog.usage.exchange import Exchange
+from dialog.usage.glare import MAX_GLARE_RETRIES, glare_delay
+from dialog.usage.prack import Prack, reliable_sequence
+from dialog.usage.state import UsageState
 
 if TYPE_CHECKING:
     from dialog.core import Outgoing
     from dialog.usage.invite import InviteUsage
-
-MAX_GLARE_RETRIES = 8
 
 
 class ModifyClient:
@@ -39,6 +40,8 @@ class ModifyClient:
     def __init__(self, usage: InviteUsage, body: bytes) -> None:
         self._usage = usage
         self._core = usage.core
+        self._branch = usage.confirmed_branch
+        self._prack: Prack | None = None
         self.body = body
         """The offer, also of the tries to come; empty to ask for one."""
         self._retries = 0
@@ -56,11 +59,16 @@ class ModifyClient:
         """An INVITE of ours is on the wire (not: waiting to be tried again)."""
         return not self.done and self._retry is None
 
-    def answer_offer(self, body: bytes) -> None:
+    def accept(self, body: bytes) -> None:
         """Put the answer into the ACK."""
         self.awaits_answer = False
+        self._branch.answered()
         self._acknowledge(body)
         self._succeed()
+
+    def reject(self, status: int) -> None:
+        """An offer in a 2xx cannot be refused but by BYE."""
+        self._usage.bye(f'SIP;cause={status};text="{reason_phrase(status)}"')
 
     def abandon(self) -> None:
         """The call ends: no retry, no events; a 2xx that still comes is acknowledged."""
@@ -85,12 +93,15 @@ class ModifyClient:
         """A response to our re-INVITE."""
         status = response.status
         if status < 200:
-            return
-        if status < 300:
+            self._on_provisional(response)
+        elif status < 300:
             self._on_success(response)
         elif not self.done:
             if status == 491 and self._retries < MAX_GLARE_RETRIES:
+                self._close_exchange()
                 self._try_again_later()
+            elif status == 422 and self._usage.timer.ask_for_more(response):
+                self._send()
             else:
                 gone = status in (408, 481)
                 self._fail(status, response.reason, ends_call=gone)
@@ -111,7 +122,9 @@ class ModifyClient:
         dialog = usage.confirmed_dialog
         self._retry = None
         self._ack = None
-        headers = list(core.capabilities)
+        self._prack = None
+        self._branch.exchange = Exchange.OURS if self.body else Exchange.NOTHING
+        headers = [*core.capabilities, *usage.timer.request_fields()]
         if self.body:
             headers.append(("Content-Type", core.config.accept[0]))
         self._request = dialog.request("INVITE", dialog.next_sequence(), headers, self.body)
@@ -124,28 +137,45 @@ class ModifyClient:
             otherwise=dialog.flow,
         )
 
+    def _on_provisional(self, response: Response) -> None:
+        """Only a reliable one matters: it needs its PRACK, and may bring the answer or the offer."""
+        sequence = reliable_sequence(response)
+        if sequence is None or self.done:
+            return
+        if self._prack is None:
+            self._prack = Prack(self._usage, self._branch, self._request.cseq.number)
+        if self._prack.is_new(sequence):
+            self._prack.take(response)
+
     def _on_success(self, response: Response) -> None:
         if self._ack is not None:
             self._ack.again()
             return
         if self.awaits_answer:
             return
-        usage = self._usage
-        usage.confirmed_dialog.refresh_target(response)
+        usage, branch = self._usage, self._branch
+        branch.dialog.refresh_target(response)
+        branch.note_peer(response)
         if self.done:
             self._acknowledge()
             return
-        body = response.body if response.content_type in self._core.config.accept else b""
-        if not body:
+        usage.timer.agreed(response)
+        found = session_description(response, self._core.config.accept)
+        if branch.exchange is Exchange.AGREED:  # by reliable provisional responses
+            self._acknowledge()
+            self._succeed()
+        elif found is None:
             self._acknowledge()
             self._fail(488, "No session description in the 2xx")
         elif self.body:
             self._acknowledge()
-            self._core.emit(SessionAnswer(usage, body, response.to.tag or ""))
+            branch.exchange = Exchange.AGREED
+            self._core.emit(SessionAnswer(usage, found.content, branch.tag))
             self._succeed()
         else:
             self.awaits_answer = True
-            self._core.emit(SessionOffer(usage, body, response.content_type or ""))
+            branch.ask(self)
+            self._core.emit(SessionOffer(usage, found.content, found.content_type, branch.tag))
 
     def _acknowledge(self, body: bytes = b"") -> None:
         self._ack = SentAck(
@@ -153,13 +183,11 @@ class ModifyClient:
         )
 
     def _try_again_later(self) -> None:
-        """Section 14.1: the owner of the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in 10 ms steps."""
         self._retries += 1
-        steps = self._core.random.randint(*((210, 400) if self._usage.role is Role.UAC else (0, 200)))
-        self._retry = self._core.queue.start(steps / 100, self._retry_now)
+        self._retry = self._core.queue.start(glare_delay(self._usage), self._retry_now)
 
     def _retry_now(self) -> None:
-        if self._usage.modify_busy_in:
+        if self._usage.modify_busy_in or not self._branch.quiet:
             self._try_again_later()
         else:
             self._send()
@@ -170,7 +198,14 @@ class ModifyClient:
 
     def _fail(self, status: int, reason: str, *, ends_call: bool = False) -> None:
         self.done = True
+        self._close_exchange()
+        self._usage.timer.refresh_failed()
         self._core.emit(ModifyFailed(self._usage, status, reason, ends_call))
+
+    def _close_exchange(self) -> None:
+        """What was agreed before holds on."""
+        if self._branch.exchange in (Exchange.OURS, Exchange.NOTHING):
+            self._branch.exchange = Exchange.AGREED
 
 
 class ModifyServer:
@@ -179,6 +214,7 @@ class ModifyServer:
     def __init__(self, usage: InviteUsage, incoming: IncomingRequest) -> None:
         self._usage = usage
         self._core = usage.core
+        self._branch = usage.confirmed_branch
         self._incoming = incoming
         self._offered = False
         self._accepted: Accepted | None = None
@@ -187,10 +223,11 @@ class ModifyServer:
     def start(self) -> None:
         """Ask the application for the answer, or for an offer."""
         self._incoming.transaction.start_trying(lambda: self._incoming.compose(100))
-        body = session_body(self._incoming.request, self._core.config)
-        if body:
-            self._offered = True
-            self._core.emit(SessionOffer(self._usage, body, self._incoming.request.content_type or ""))
+        offer = session_description(self._incoming.request, self._core.config.accept)
+        self._offered = offer is not None
+        self._branch.ask(self, offered=self._offered)
+        if offer is not None:
+            self._core.emit(SessionOffer(self._usage, offer.content, offer.content_type, self._branch.tag))
         else:
             self._core.emit(OfferWanted(self._usage))
 
@@ -211,16 +248,18 @@ class ModifyServer:
 
     def accept(self, body: bytes) -> None:
         """200 with our answer, or our offer."""
-        headers = (
-            ("Contact", self._incoming.contact),
-            *self._core.capabilities,
-            ("Content-Type", self._core.config.accept[0]),
-        )
+        self._branch.answered()
+        if not self._offered:
+            self._branch.exchange = Exchange.OURS
+        headers = [("Contact", self._incoming.contact), *self._core.capabilities]
+        headers += self._usage.timer.answer_fields(self._incoming.request)
+        headers.append(("Content-Type", self._core.config.accept[0]))
         data = self._incoming.respond(200, None, headers, body)
         self._accepted = Accepted(self._core, self._incoming.transaction, data, self._unacknowledged)
 
     def reject(self, status: int) -> None:
         """A final response of refusal: the session stays as it is."""
+        self._branch.answered()
         self._incoming.respond(status)
 
     def on_ack(self, ack: Request) -> None:
@@ -228,10 +267,14 @@ class ModifyServer:
         if self._accepted is None or ack.cseq.number != self.sequence:
             return
         self.stop()
-        if self._offered or self._usage.state is not UsageState.CONFIRMED:
+        if self._offered:
             return
-        if carries_session(ack, self._core.config.accept):
-            self._core.emit(SessionAnswer(self._usage, ack.body, ack.from_.tag or ""))
+        self._branch.offer_failed()
+        if self._usage.state is not UsageState.CONFIRMED:
+            return
+        answer = session_description(ack, self._core.config.accept)
+        if answer is not None:
+            self._core.emit(SessionAnswer(self._usage, answer.content, self._branch.tag))
         else:
             self._usage.hang_up('SIP;cause=488;text="No session description in the ACK"')
 

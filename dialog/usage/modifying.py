@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from dialog.errors import LocalProtocolError
 from dialog.incoming import IncomingRequest
 from dialog.message import Request
+from dialog.usage.exchange import Exchange
+from dialog.usage.glare import retry_after
 from dialog.usage.modify import ModifyClient, ModifyServer
-from dialog.usage.state import UsageState
+from dialog.usage.state import Role, UsageState
 
 if TYPE_CHECKING:
     from dialog.usage.invite import InviteUsage
@@ -27,7 +29,7 @@ class Modifying:
     @property
     def busy_in(self) -> bool:
         """A re-INVITE of the peer is unanswered, or waits for the ACK with its answer."""
-        return self.unanswered or self.awaits_ack
+        return self.unanswered or (self._server is not None and self._server.awaits_answer)
 
     @property
     def unanswered(self) -> bool:
@@ -35,45 +37,27 @@ class Modifying:
         return self._server is not None and self._server.unanswered
 
     @property
-    def awaits_ack(self) -> bool:
-        """Our offer is in the 2xx to a re-INVITE of the peer, its answer will come in the ACK."""
-        return self._server is not None and self._server.awaits_answer
-
-    @property
     def busy_out(self) -> bool:
         """An INVITE of ours is on the wire."""
         return self._client is not None and self._client.in_progress
 
     @property
-    def offered_in_2xx(self) -> bool:
-        """The 2xx to our re-INVITE brought an offer, which waits for our answer."""
-        return self._client is not None and self._client.awaits_answer
+    def underway(self) -> bool:
+        """A re-INVITE of ours is on the wire, or waits to be tried again."""
+        return self._client is not None and not self._client.done
 
     def reinvite(self, body: bytes) -> None:
         """Offer a changed session, or (b"") ask for an offer."""
-        if self._client is not None and not self._client.done:
+        if self.underway:
             raise LocalProtocolError("a re-INVITE of ours is still in progress")
         if self.busy_in:
             raise LocalProtocolError("a re-INVITE of the peer is still in progress")
+        branch = self._usage.confirmed_branch
+        if branch.updating.busy_out or not branch.quiet:
+            raise LocalProtocolError("an UPDATE is still in progress")
         self._usage.core.check_length(body)
         self._usage.core.act()
         self._client = ModifyClient(self._usage, body)
-
-    def answer_offer(self, body: bytes) -> None:
-        """The answer to the offer of a 2xx or of a re-INVITE, or the offer that a re-INVITE asks for."""
-        if self._client is not None and self._client.awaits_answer:
-            self._usage.core.act()
-            self._client.answer_offer(body)
-        else:
-            server = self._waiting_server()
-            self._usage.core.act()
-            server.accept(body)
-
-    def reject_offer(self, status: int) -> None:
-        """Refuse a re-INVITE of the peer."""
-        server = self._waiting_server()
-        self._usage.core.act()
-        server.reject(status)
 
     def replace_offer(self, body: bytes) -> None:
         """What our re-INVITE that waits to be tried again shall offer."""
@@ -83,11 +67,26 @@ class Modifying:
         self._client.body = body
 
     def receive(self, incoming: IncomingRequest) -> None:
-        """A re-INVITE that may be looked at now."""
-        if self._server is not None:
-            self._server.stop()
-        self._server = ModifyServer(self._usage, incoming)
-        self._server.start()
+        """A re-INVITE of the peer: section 14.2, RFC 3311 section 5.2, and RFC 5407 3.1 for what crosses."""
+        usage = self._usage
+        branch = usage.branch
+        unanswered_callee = usage.role is Role.UAS and usage.state in (UsageState.CALLING, UsageState.RINGING)
+        late_offer = usage.role is Role.UAC and usage.state is UsageState.ANSWERED
+        if unanswered_callee or self.unanswered:
+            retry_after(usage.core, incoming, "Another INVITE In Progress")
+        elif branch is None or late_offer or self.busy_out or branch.exchange is Exchange.OURS:
+            incoming.respond(491)
+        elif usage.state in (UsageState.ENDING, UsageState.ENDED):
+            incoming.respond(481)
+        elif not branch.quiet:
+            retry_after(usage.core, incoming, "An Offer Is Unanswered")
+        else:
+            branch.dialog.refresh_target(incoming.request)
+            branch.note_peer(incoming.request)
+            if self._server is not None:
+                self._server.stop()
+            self._server = ModifyServer(usage, incoming)
+            self._server.start()
 
     def on_ack(self, ack: Request) -> None:
         """An ACK in the dialog."""
@@ -100,8 +99,3 @@ class Modifying:
             self._client.abandon()
         if self._server is not None:
             self._server.stop()
-
-    def _waiting_server(self) -> ModifyServer:
-        if self._server is None or not self._server.unanswered or self._usage.state is UsageState.ENDED:
-            raise LocalProtocolError("no offer is waiting for an answer")
-        return self._server

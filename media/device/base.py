@@ -117,6 +117,15 @@ class Backend(Protocol):
         """Open a device and start it. Raises `DeviceBusy`, `RateRefused`, `DeviceFailed`."""
         ...
 
+    @property
+    def streams(self) -> int:
+        """How many open streams a `refresh` would end."""
+        ...
+
+    def peek(self) -> list[DeviceInfo]:
+        """What `devices` would be after `refresh`, without disturbing a stream."""
+        ...
+
     def refresh(self) -> None:
         """Look again for devices. Streams that are open may end (`on_stopped`)."""
         ...

@@ -93,6 +93,10 @@ class PortAudioBackend:
                 return stream
         raise RateRefused(device.name, rates[0])
 
+    def peek(self) -> list[DeviceInfo]:
+        """What a new process sees: see the head of this module."""
+        return devices_seen_elsewhere()
+
     def refresh(self) -> None:
         """End and begin PortAudio; streams that are open end, and their owners hear of it."""
         sounddevice = _sounddevice()

@@ -52,14 +52,17 @@ class VirtualBackend:
     def __init__(self, cards: Sequence[VirtualCard], runtime: Runtime | None = None) -> None:
         self.cards = list(cards)
         self._runtime = runtime
-        self.streams: list[VirtualStream] = []
+        self.opened: list[VirtualStream] = []
         self.refreshes = 0
         self._listed: list[VirtualCard] = [card for card in self.cards if card.plugged_in]
 
     def devices(self) -> list[DeviceInfo]:
         """Those that were plugged in when one last looked."""
+        return self._list(self._listed)
+
+    def _list(self, cards: Sequence[VirtualCard]) -> list[DeviceInfo]:
         infos, first = [], {Direction.INPUT: True, Direction.OUTPUT: True}
-        for index, card in enumerate(self._listed):
+        for index, card in enumerate(cards):
             hears, speaks = card.microphone is not None, card.loudspeaker is not None
             infos.append(
                 DeviceInfo(
@@ -98,8 +101,17 @@ class VirtualBackend:
         rate_hz = sample_rate_hz or card.rates_hz[0]
         runtime = self._runtime or current_runtime()
         stream = VirtualStream(card, direction, rate_hz, block_s, on_block, on_stopped, runtime)
-        self.streams.append(stream)
+        self.opened.append(stream)
         return stream
+
+    @property
+    def streams(self) -> int:
+        """None: `refresh` ends nothing."""
+        return 0
+
+    def peek(self) -> list[DeviceInfo]:
+        """What is plugged in now."""
+        return self._list([card for card in self.cards if card.plugged_in])
 
     def refresh(self) -> None:
         """Look again."""
@@ -111,7 +123,7 @@ class VirtualBackend:
         for card in self.cards:
             if card.name == name:
                 card.plugged_in = False
-        for stream in self.streams:
+        for stream in self.opened:
             if stream.card.name == name:
                 stream.fail()
 
@@ -167,6 +179,11 @@ class VirtualStream:
             ticker.stop()
             if self.card.on_close is not None:
                 self.card.on_close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+        return self._closed
 
     def fail(self) -> None:
         """End by itself, as when a plug is pulled."""

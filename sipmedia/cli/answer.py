@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 from media import MediaError
 from sipmedia.account import Account
@@ -20,6 +21,7 @@ from sipmedia.cli.conversation import (
 )
 from sipmedia.cli.exits import Exit, exit_for
 from sipmedia.cli.output import Output
+from sipmedia.cli.talking import Talker, enter_pressed, talking
 from sipmedia.config import format_address, parse_bind
 from sipmedia.errors import CallFailed, SipMediaError
 from sipmedia.events import IncomingCall
@@ -49,8 +51,11 @@ async def answer_calls(
         )
         phone.on("error", out.trouble)
         with stop_by_signal() as stop:
+            async with talking(settings, out, echo=echo) as talker:
+                has_devices = talker is not None  # what is wrong with them is said now, not to a caller
             async with phone:
                 desk = _Desk(phone, settings, out, stop, calls=calls, ring=ring, echo=echo, reject=reject)
+                desk.has_devices = has_devices
                 address = format_address(*phone.address)
                 out.event("listening", f"listening on {address}", address=address)
                 await desk.work()
@@ -80,6 +85,7 @@ class _Desk:
         reject: int | None,
     ) -> None:
         self.code = Exit.TALKED
+        self.has_devices = False
         self._settings = settings
         self._out = out
         self._stop = stop
@@ -89,6 +95,7 @@ class _Desk:
         self._reject = reject
         self._taken: dict[int, Call] = {}
         self._over = 0
+        self._talking = False
         self._summaries: dict[int, dict[str, object]] = {}
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         phone.on("incoming_call", self._on_call)
@@ -127,15 +134,37 @@ class _Desk:
             self._done.set_result(None)
 
     async def _take(self, call: Call, number: int) -> Exit:
+        if not self.has_devices or self._reject is not None:
+            return await self._converse(call, number, None)
+        if self._talking:  # one person cannot talk to two
+            call.reject(486)
+            await call.ended()
+            self._out.event("rejected", "refused with 486: we are talking", status=486)
+            return Exit.TALKED
+        self._talking = True
         try:
-            if self._ring:
+            async with talking(self._settings, self._out, echo=self._echo) as talker:
+                return await self._converse(call, number, talker)
+        except MediaError as error:  # it was there when we began
+            self._out.error(str(error))
+            call.reject(480)
+            await call.ended()
+            return exit_for(error)
+        finally:
+            self._talking = False
+
+    async def _converse(self, call: Call, number: int, talker: Talker | None) -> Exit:
+        try:
+            if talker is not None:
+                await self._call_the_person(call, talker)
+            elif self._ring:
                 await self._let_it_ring(call)
             if self._reject is not None:
                 call.reject(self._reject)
                 await call.ended()
                 self._out.event("rejected", f"refused with {self._reject}", status=self._reject)
                 return Exit.TALKED
-            conversation = Conversation(call, self._settings, self._out, self._stop, number)
+            conversation = Conversation(call, self._settings, self._out, self._stop, number, talker)
             await call.answer()
             return await conversation.talk(echo=self._echo, hang_up_after_playing=False)
         except CallFailed as error:
@@ -144,10 +173,24 @@ class _Desk:
             await call.ended()
             return exit_for(error)
 
-    async def _let_it_ring(self, call: Call) -> None:
+    async def _call_the_person(self, call: Call, talker: Talker) -> None:
+        """Ring, until Enter is pressed or for as long as was asked for."""
+        if self._ring:
+            await talker.ring()
+            await self._let_it_ring(call)
+        elif sys.stdin.isatty() and not self._out.as_json:
+            await talker.ring()
+            self._out.event("ringing", "press Enter to answer, Ctrl-C to refuse")
+            await self._let_it_ring(call, enter_pressed())
+        await talker.headset.stop_ringing()
+
+    async def _let_it_ring(self, call: Call, until: asyncio.Future[None] | None = None) -> None:
         """Ring for as long as was asked for; CallFailed when the caller, or we, gave up meanwhile."""
         ended = asyncio.ensure_future(call.ended())
-        await first_of(ended, self._stop.asked, timeout=self._ring)
+        if until is not None:
+            await first_of(ended, self._stop.asked, until)
+        else:
+            await first_of(ended, self._stop.asked, timeout=self._ring)
         if ended.done() or self._stop.asked.done():
             await call.hangup()
             await call.answered()  # it never was: this raises why

@@ -12,6 +12,7 @@ import typer
 from sipmedia.cli.answer import answer_calls
 from sipmedia.cli.call import default_bind, place_call
 from sipmedia.cli.conversation import Settings
+from sipmedia.cli.device_choice import DeviceChoice, OnOff
 from sipmedia.cli.exits import EPILOG, Exit
 from sipmedia.cli.output import Output, use_utf8
 
@@ -78,6 +79,22 @@ Json = Annotated[
     bool, typer.Option("--json", help="One JSON object a line on stdout; the last is a summary.")
 ]
 
+Input = Annotated[
+    str | None,
+    typer.Option(
+        "--input",
+        metavar="NAME",
+        help="Microphone: number or (part of) name, see `sipmedia devices`; null: none; file:NAME.wav.",
+    ),
+]
+DeviceOutput = Annotated[
+    str | None, typer.Option("--output", metavar="NAME", help="Loudspeaker: as --input; file: records it.")
+]
+Aec = Annotated[
+    OnOff | None,
+    typer.Option(help="Echo cancellation; by default on when it is installed (sipmedia[aec])."),
+]
+
 
 @app.command(epilog=EPILOG)
 def call(
@@ -102,11 +119,20 @@ def call(
     media_timeout: MediaTimeout = 30.0,
     trace: Trace = None,
     json: Json = False,
+    input: Input = None,
+    output: DeviceOutput = None,
+    ring: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Loudspeaker for the tone while it rings there.")
+    ] = None,
+    aec: Aec = None,
 ) -> None:
-    """Call somebody: press keys, play a file, record what is heard, hang up."""
+    """Call somebody and talk; or press keys, play a file, record what is heard, hang up."""
     bind = bind or default_bind(uri)
     codecs, timeout = tuple(codec or ()), media_timeout or None
-    settings = Settings(bind, rtp_ports, play, record, stereo, dtmf, duration, codecs, trace, timeout)
+    devices = DeviceChoice(input, output, ring, None if aec is None else aec is OnOff.ON)
+    settings = Settings(
+        bind, rtp_ports, play, record, stereo, dtmf, duration, codecs, trace, timeout, devices
+    )
     _run(place_call(uri, settings, Output(as_json=json)))
 
 
@@ -130,8 +156,12 @@ def answer(
         int | None, typer.Option(metavar="N", min=1, help="End after so many calls; without it at Ctrl-C.")
     ] = None,
     ring: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="Ring so long before answering.")
-    ] = 0.0,
+        list[str] | None,
+        typer.Option(
+            metavar="SECONDS|NAME",
+            help="Ring so long before answering; and, given once more, the loudspeaker to ring on.",
+        ),
+    ] = None,
     echo: Annotated[bool, typer.Option("--echo", help="Say back what is heard.")] = False,
     reject: Annotated[
         int | None,
@@ -139,12 +169,54 @@ def answer(
             metavar="STATUS", min=300, max=699, help="Refuse calls: 486 busy, 603 declined, 404 ..."
         ),
     ] = None,
+    input: Input = None,
+    output: DeviceOutput = None,
+    aec: Aec = None,
 ) -> None:
-    """Wait for calls and take them: echo, play a file, press keys, record what is heard."""
+    """Wait for calls and talk; or echo, play a file, press keys, record what is heard."""
+    ring_s, ring_on = _ring(ring or [])
+    devices = DeviceChoice(input, output, ring_on, None if aec is None else aec is OnOff.ON)
     codecs, timeout = tuple(codec or ()), media_timeout or None
-    settings = Settings(bind, rtp_ports, play, record, stereo, dtmf, duration, codecs, trace, timeout)
+    settings = Settings(
+        bind, rtp_ports, play, record, stereo, dtmf, duration, codecs, trace, timeout, devices
+    )
     out = Output(as_json=json)
-    _run(answer_calls(settings, out, calls=calls, ring=ring, echo=echo, reject=reject))
+    _run(answer_calls(settings, out, calls=calls, ring=ring_s, echo=echo, reject=reject))
+
+
+@app.command(epilog=EPILOG)
+def devices(
+    test: Annotated[
+        bool, typer.Option("--test", help="Play a tone and show how loud the microphone is.")
+    ] = False,
+    loopback: Annotated[
+        bool, typer.Option("--loopback", help="Measure the delay to the microphone, then hear yourself.")
+    ] = False,
+    save: Annotated[
+        bool, typer.Option("--save", help="Use --input, --output, --ring and --aec from now on.")
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, max=600, help="How long to test.")
+    ] = 4.0,
+    input: Input = None,
+    output: DeviceOutput = None,
+    ring: Annotated[str | None, typer.Option(metavar="NAME", help="Loudspeaker to ring on.")] = None,
+    aec: Aec = None,
+    json: Json = False,
+) -> None:
+    """Show the microphones and loudspeakers of this machine, try them, choose them."""
+    from sipmedia.cli.devices import hear_yourself, save_devices, show_devices, test_devices
+
+    choice = DeviceChoice(input, output, ring, None if aec is None else aec is OnOff.ON)
+    out = Output(as_json=json)
+    if save:
+        _run(save_devices(choice, out))
+    elif test:
+        _run(test_devices(choice, out, seconds))
+    elif loopback:
+        _run(hear_yourself(choice, out, seconds))
+    else:
+        _run(show_devices(choice, out))
 
 
 @app.command(epilog=EPILOG)
@@ -173,6 +245,20 @@ def demo(
             codecs=tuple(codec or ()),
         )
     )
+
+
+def _ring(values: list[str]) -> tuple[float, str | None]:
+    """Seconds and device out of what `--ring` was given; a device's number is said as `#3`."""
+    seconds, device = 0.0, None
+    for value in values:
+        try:
+            seconds = float(value)
+        except ValueError:
+            device = value.removeprefix("#")
+            continue
+        if not 0 <= seconds < float("inf"):
+            raise typer.BadParameter(f"{value} is no time to ring for", param_hint="--ring")
+    return seconds, device
 
 
 def _run(command: Coroutine[Any, Any, Exit]) -> NoReturn:

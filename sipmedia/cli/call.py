@@ -22,6 +22,7 @@ from sipmedia.cli.conversation import (
 )
 from sipmedia.cli.exits import Exit, exit_for
 from sipmedia.cli.output import Output
+from sipmedia.cli.talking import Talker, talking
 from sipmedia.config import format_address, parse_bind
 from sipmedia.errors import CallFailed, SipMediaError
 from sipmedia.events import Progress, Ringing
@@ -39,10 +40,10 @@ async def place_call(target: str, settings: Settings, out: Output, *, user: str 
         )
         phone.on("error", out.trouble)
         with stop_by_signal() as stop:
-            async with phone:
+            async with phone, talking(settings, out) as talker:
                 call = phone.dial(complete(target))
                 out.event("calling", f"calling {call.remote_uri}", to=call.remote_uri, call_id=call.call_id)
-                code = await _lead(call, settings, out, stop)
+                code = await _lead(call, settings, out, stop, talker)
     except (SipMediaError, MediaError) as error:
         code = exit_for(error)
         out.error(str(error))
@@ -55,10 +56,15 @@ async def place_call(target: str, settings: Settings, out: Output, *, user: str 
     return code
 
 
-async def _lead(call: Call, settings: Settings, out: Output, stop: Stop) -> Exit:
+async def _lead(
+    call: Call, settings: Settings, out: Output, stop: Stop, talker: Talker | None = None
+) -> Exit:
     call.on("ringing", lambda event: _on_ringing(event, out))
     call.on("progress", lambda event: _on_progress(event, out))
-    conversation = Conversation(call, settings, out, stop)
+    if talker is not None:
+        call.on("ringing", lambda _: talker.ringback())
+        call.on("media", lambda _: talker.join(call))  # early media, too
+    conversation = Conversation(call, settings, out, stop, talker=talker)
     answered = asyncio.ensure_future(call.answered())
     await first_of(answered, stop.asked)
     if not answered.done():

@@ -7,10 +7,10 @@ import io
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +19,16 @@ from media.dtmf.telephone_event import check_digits
 from media.files import FilePlayback, FileRecorder
 from media.frame import AudioFrame
 from sipmedia.call import Call
+from sipmedia.cli.device_choice import DeviceChoice
 from sipmedia.cli.exits import Exit
 from sipmedia.cli.output import Output
 from sipmedia.config import PhoneConfig, format_address, parse_port_range
 from sipmedia.errors import CallEnded
 from sipmedia.events import Dtmf, Ended, Held, MediaStarted, Resumed
 from sipmedia.trace import render_svg, render_text
+
+if TYPE_CHECKING:
+    from sipmedia.cli.talking import Talker
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Settings:
     codecs: tuple[str, ...]
     trace: Path | None
     media_timeout: float | None = 30.0
+    devices: DeviceChoice = field(default_factory=DeviceChoice)
 
     def phone_config(self) -> PhoneConfig:
         """How the phone behaves: a call whose far end is gone is hung up."""
@@ -108,8 +113,17 @@ def stop_by_signal() -> Iterator[Stop]:
 class Conversation:
     """One answered call led by the settings: keys, a file, a recording, then goodbye."""
 
-    def __init__(self, call: Call, settings: Settings, out: Output, stop: Stop, number: int = 1) -> None:
+    def __init__(
+        self,
+        call: Call,
+        settings: Settings,
+        out: Output,
+        stop: Stop,
+        number: int = 1,
+        talker: Talker | None = None,
+    ) -> None:
         self.call = call
+        self._talker = talker
         self.ear = Ear()
         self._settings = settings
         self._out = out
@@ -133,12 +147,16 @@ class Conversation:
             recording = call.record(path, layout="stereo" if settings.stereo else "received")
         if echo:
             call.echo()
+        elif self._talker is not None:
+            self._talker.join(call)
         work = asyncio.ensure_future(self._say(hang_up_after_playing))
         try:
             await self._until_over(work)
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
+            if self._talker is not None:
+                self._talker.leave()
             await call.hangup()
         ended = await call.ended()
         self._report_end(ended)

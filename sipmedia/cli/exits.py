@@ -6,6 +6,7 @@ import enum
 
 from media import AddressInUse as MediaAddressInUse
 from media import BadAddress, MediaError, NoCommonCodec, PortError
+from media.device.errors import DeviceError
 from sipmedia.errors import AddressInUse, CallFailed, InvalidAddress
 
 
@@ -23,6 +24,7 @@ class Exit(enum.IntEnum):
     ADDRESS = 16
     PEER_GONE = 17
     REFUSED = 18
+    DEVICE = 19
     INTERRUPTED = 130
 
     @property
@@ -43,6 +45,7 @@ _WORDS = {
     Exit.ADDRESS: "the address or a port cannot be used: taken, or not of this machine",
     Exit.PEER_GONE: "the far end cannot be reached, or fell silent for good",
     Exit.REFUSED: "refused for another reason",
+    Exit.DEVICE: "a microphone or loudspeaker that was named cannot be used",
     Exit.INTERRUPTED: "interrupted before anybody answered",
 }
 
@@ -78,6 +81,8 @@ def exit_for(error: Exception) -> Exit:
             return Exit.ADDRESS
         case NoCommonCodec():
             return Exit.NO_COMMON_CODEC
+        case DeviceError():
+            return Exit.DEVICE
         case MediaError():
             return Exit.ERROR
         case _:

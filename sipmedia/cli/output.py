@@ -34,18 +34,30 @@ class Output:
         self.console = Console(highlight=False, soft_wrap=True)
         self._errors = Console(stderr=True, highlight=False, soft_wrap=True)
         self._started = time.monotonic()
+        self._status = ""
 
     def event(self, name: str, sentence: str = "", **fields: Any) -> None:
         """Something happened: ``sentence`` for people ("" for nothing), name and fields for scripts."""
         elapsed = time.monotonic() - self._started
+        if sentence:
+            self.status("")
         if self.as_json:
             line = {"event": name, "time": round(elapsed, 3), **fields}
             print(json.dumps(plain(line), ensure_ascii=False), flush=True)
         elif sentence:
             self.console.print(Text.assemble((f"{elapsed:8.3f}  ", "dim"), sentence))
 
+    def status(self, line: str) -> None:
+        """Show a line that the next one takes the place of ("": nothing); on a terminal only."""
+        if self.as_json or not self.console.is_terminal or line == self._status == "":
+            return
+        self._status = line
+        self.console.file.write(f"\r{line[: self.console.width - 1]}\x1b[K")
+        self.console.file.flush()
+
     def error(self, message: str) -> None:
         """Something went wrong: to stderr, and as an event for scripts."""
+        self.status("")
         if self.as_json:
             self.event("error", message=message)
         self._errors.print(Text.assemble(("error: ", "bold red"), message))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -283,6 +283,20 @@ def wire() -> Wire:
 def pair(wire: Wire) -> Pair:
     """Alice and Bob on a clean wire."""
     return Pair(wire, wire.party(("192.0.2.1", 5060)), wire.party(("192.0.2.2", 5060)))
+
+
+@pytest.fixture
+def pair_with(wire: Wire) -> Callable[..., Pair]:
+    """Makes Alice and Bob with settings of their own: of both (`both`), of `alice`, of `bob`."""
+
+    def make(alice: dict[str, Any] | None = None, bob: dict[str, Any] | None = None, **both: Any) -> Pair:
+        parties = [
+            wire.party((host, 5060), UserAgentConfig(bind=(host, 5060), **{**both, **(own or {})}))
+            for host, own in (("192.0.2.1", alice), ("192.0.2.2", bob))
+        ]
+        return Pair(wire, *parties)
+
+    return make
 
 
 @pytest.fixture

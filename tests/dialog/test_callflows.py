@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dialog.events import SessionOffer
@@ -120,7 +121,8 @@ def test_rfc_5407_3_2_1_bye_crosses_a_re_invite(pair: Pair) -> None:
     assert pair.nothing_left()
 
 
-def test_early_media_then_the_answer(pair: Pair) -> None:
+def test_early_media_then_the_answer(pair_with: Callable[..., Pair]) -> None:
+    pair = pair_with(reliable_provisional="off")
     pair.invite()
     pair.run()
     pair.bob.call.progress(pair.answer)

@@ -448,15 +448,25 @@ def test_an_outbound_proxy_and_a_registrar_by_its_address(registrar: Registrar) 
 def test_routes_of_an_account(registrar: Registrar) -> None:
     core = registrar.alice.core
     proxy = NameAddr.parse("<sip:192.0.2.50;lr>", "Route")
-    core.bindings.set_routes(SipUri("alice", "a.example"), [proxy], domain="A.example")
-    core.options("sip:bob@a.example", from_="<sip:alice@a.example>")
+    core.bindings.set_routes(SipUri("alice", "a.example"), [proxy])
+    core.options("sip:bob@b.example", from_="<sip:alice@A.example>")
     registrar.run(0.1)
     assert len(registrar.alice.requests("OPTIONS")[-1].routes) == 1
-    core.options("sip:bob@192.0.2.50", from_="<sip:alice@a.example>")
-    registrar.run(0.1)
-    assert not registrar.alice.requests("OPTIONS")[-1].routes
     core.bindings.set_routes(SipUri("alice", "a.example"), [])
-    core.options("sip:bob@a.example", from_="<sip:alice@a.example>")
+    core.options("sip:bob@b.example", from_="<sip:alice@a.example>")
+    registrar.run(40)
+    assert registrar.alice.of(OptionsAnswered)[-1].response is None
+
+
+def test_a_domain_that_is_found_at_an_address(registrar: Registrar) -> None:
+    core = registrar.alice.core
+    core.bindings.set_home(SipUri("alice", "a.example"), SipUri(None, "192.0.2.50"))
+    core.options("sip:bob@A.example", from_="<sip:alice@a.example>")
+    registrar.run(0.1)
+    options = registrar.alice.requests("OPTIONS")[-1]
+    assert (options.request_uri, options.routes) == ("sip:bob@A.example", ())
+    assert options in registrar.peer.received
+    core.options("sip:bob@b.example", from_="<sip:alice@a.example>")
     registrar.run(40)
     assert registrar.alice.of(OptionsAnswered)[-1].response is None
 

@@ -147,7 +147,9 @@ def test_a_lost_ack_is_sent_again_for_the_repeated_200(pair: Pair) -> None:
 
 
 def test_an_idle_core_wants_no_wake_up(pair: Pair) -> None:
-    mine, _ = pair.established()
+    mine, theirs = pair.established()
+    mine.timer.stop()
+    theirs.timer.stop()
     pair.run(40)
     assert pair.alice.core.next_deadline() is None
     assert pair.bob.core.next_deadline() is None

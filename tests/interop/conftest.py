@@ -10,14 +10,21 @@ from pathlib import Path
 import pytest
 
 from tests.interop.harness import baresip as baresip_peer
+from tests.interop.harness import linphone as linphone_peer
+from tests.interop.harness.kamailio import Kamailio, Rtpengine, missing
 from tests.interop.harness.parties import Party, parties
+
+PACKAGES = (
+    *("baresip", "sip-tester", "sipsak", "tshark"),
+    *("kamailio", "kamailio-tls-modules", "rtpengine-daemon", "linphone-cli"),
+)
 
 
 def require(program: str, present: bool) -> None:
     """Skip without the peer; under SIPMEDIA_REQUIRE_PEERS=1 fail, so that CI cannot pass by lacking it."""
     if present:
         return
-    reason = f"{program} is not installed (Debian: apt-get install baresip sip-tester sipsak tshark)"
+    reason = f"{program} is not installed (Debian: apt-get install {' '.join(PACKAGES)})"
     if os.environ.get("SIPMEDIA_REQUIRE_PEERS") == "1":
         pytest.fail(f"SIPMEDIA_REQUIRE_PEERS=1, and {reason}")
     pytest.skip(reason)
@@ -33,6 +40,31 @@ def sipp() -> None:
 def baresip() -> None:
     """The test needs baresip."""
     require("baresip", baresip_peer.available())
+
+
+@pytest.fixture
+def linphone() -> None:
+    """The test needs linphonec."""
+    require("linphonec", linphone_peer.available())
+
+
+@pytest.fixture
+def kamailio() -> None:
+    """The test needs Kamailio, rtpengine and openssl."""
+    require(" and ".join(missing()), not missing())
+
+
+@pytest.fixture(scope="session")
+def proxy(addresses: Iterator[Party], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kamailio]:
+    """Kamailio and rtpengine for all tests of the run: UDP, TCP and TLS, each test with users of its own."""
+    require(" and ".join(missing()), not missing())
+    folder = tmp_path_factory.mktemp("proxy")
+    party = next(addresses)
+    with Rtpengine(party.host, folder / "rtpengine") as rtpengine:
+        rtpengine.wait_ready()
+        with Kamailio(party, folder / "kamailio", rtpengine=rtpengine) as running:
+            running.wait_ready()
+            yield running
 
 
 @pytest.fixture

@@ -25,9 +25,14 @@ def test_we_call_baresip(addresses: Iterator[Party], folder: Path) -> None:
     record = folder / "heard.wav"
     with Baresip(peer, folder / "baresip", THEIRS) as baresip:
         baresip.wait_ready()
-        arguments = ["--play", str(play), "--record", str(record), "--duration", "4"]
-        with ours.Command(folder, "call", peer.uri("bob"), "--bind", us.bind, *arguments) as command:
+        arguments = ["--play", str(play), "--record", str(record), "--dtmf", "159*0#", "--duration", "5"]
+        with (
+            baresip.control() as control,
+            ours.Command(folder, "call", peer.uri("bob"), "--bind", us.bind, *arguments) as command,
+        ):
             command.assert_talked()
+            keys = [event["param"] for event in control.wait_for("CALL_DTMF_START", 6)]
+        assert keys == list("159*0#")
         baresip.wait_for("terminated")
         baresip.stop()
         sound.assert_heard(baresip.heard(), MINE, at_least_s=2)
@@ -44,62 +49,17 @@ def test_baresip_calls_us(addresses: Iterator[Party], folder: Path) -> None:
         Baresip(peer, folder / "baresip", THEIRS, dial=us.uri("bob")) as baresip,
     ):
         baresip.wait_for("established")
-        time.sleep(4)
-        baresip.command("hangup")
-        command.assert_talked()
-        baresip.stop()
-        sound.assert_heard(baresip.heard(), MINE, at_least_s=2)
-    sound.assert_heard(ours.heard(record), THEIRS, at_least_s=2)
-
-
-@pytest.mark.parametrize(("codec", "rate_hz"), [("PCMA", 8000), ("G722", 16000), ("opus", 48000)])
-def test_other_codecs(addresses: Iterator[Party], folder: Path, codec: str, rate_hz: int) -> None:
-    us, peer = next(addresses), next(addresses)
-    mine, theirs = sound.tune(23, 8.0, rate_hz), sound.tune(24, 20.0, rate_hz)
-    play = sound.write_wav(folder / "mine.wav", mine, rate_hz)
-    record = folder / "heard.wav"
-    modules = {"PCMA": ["g711"], "G722": ["g722"], "opus": ["opus", "auresamp"]}[codec]
-    with Baresip(peer, folder / "baresip", theirs, rate_hz=rate_hz, codecs=modules) as baresip:
-        baresip.wait_ready()
-        arguments = ["--codec", codec, "--play", str(play), "--record", str(record), "--duration", "4"]
-        with ours.Command(folder, "call", peer.uri("bob"), "--bind", us.bind, *arguments) as command:
-            command.assert_talked()
-        baresip.wait_for("terminated")
-        baresip.stop()
-        sound.assert_heard(baresip.heard(), mine, at_least_s=2, rate_hz=rate_hz)
-    sound.assert_heard(ours.heard(record), theirs, at_least_s=2, rate_hz=rate_hz)
-
-
-def test_our_keys_arrive_at_baresip(addresses: Iterator[Party], folder: Path) -> None:
-    us, peer = next(addresses), next(addresses)
-    with Baresip(peer, folder / "baresip", THEIRS) as baresip:
-        baresip.wait_ready()
-        arguments = ["--dtmf", "159*0#", "--duration", "4"]
-        with (
-            baresip.control() as control,
-            ours.Command(folder, "call", peer.uri("bob"), "--bind", us.bind, *arguments) as command,
-        ):
-            command.assert_talked()
-            keys = [event["param"] for event in control.wait_for("CALL_DTMF_START", 6)]
-    assert keys == list("159*0#")
-
-
-def test_keys_of_baresip_arrive_once_each(addresses: Iterator[Party], folder: Path) -> None:
-    us, peer = next(addresses), next(addresses)
-    with (
-        ours.answering(folder / "ours", us, "--calls", "1") as command,
-        Baresip(peer, folder / "baresip", THEIRS, dial=us.uri("bob")) as baresip,
-    ):
-        baresip.wait_for("established")
-        time.sleep(0.5)
+        time.sleep(3)
         for key in "12#":
             baresip.command("sndcode", key)
             time.sleep(0.4)
-        time.sleep(0.4)
         baresip.command("hangup")
         command.assert_talked()
-        events = [event for event in command.events() if event["event"] == "dtmf"]
-    assert [event["digit"] for event in events] == list("12#")
+        keys = [event["digit"] for event in command.events() if event["event"] == "dtmf"]
+        assert keys == list("12#")
+        baresip.stop()
+        sound.assert_heard(baresip.heard(), MINE, at_least_s=2)
+    sound.assert_heard(ours.heard(record), THEIRS, at_least_s=2)
 
 
 def test_baresip_holds_and_resumes(addresses: Iterator[Party], folder: Path) -> None:
@@ -152,27 +112,6 @@ def test_opus_with_all_that_baresip_can_ask_for(addresses: Iterator[Party], fold
         baresip.stop()
         sound.assert_heard(baresip.heard(), mine, at_least_s=2, rate_hz=48000)
     sound.assert_heard(ours.heard(record), theirs, at_least_s=2, rate_hz=48000)
-
-
-def test_keys_both_ways_beside_opus(addresses: Iterator[Party], folder: Path) -> None:
-    us, peer = next(addresses), next(addresses)
-    sound48 = sound.tune(25, 20.0, 48000)
-    modules = ["opus", "auresamp"]
-    with Baresip(peer, folder / "baresip", sound48, rate_hz=48000, codecs=modules) as baresip:
-        baresip.wait_ready()
-        arguments = ["--codec", "opus", "--dtmf", "159", "--duration", "4"]
-        with (
-            baresip.control() as control,
-            ours.Command(folder, "call", peer.uri("bob"), "--bind", us.bind, *arguments) as command,
-        ):
-            ours_at_theirs = [event["param"] for event in control.wait_for("CALL_DTMF_START", 3)]
-            for key in "7#":
-                control.command("sndcode", key)
-                time.sleep(0.4)
-            command.assert_talked()
-            theirs = [event["digit"] for event in command.events() if event["event"] == "dtmf"]
-    assert ours_at_theirs == list("159")
-    assert theirs == list("7#")
 
 
 def test_a_peer_killed_in_mid_call_is_hung_up_on(addresses: Iterator[Party], folder: Path) -> None:

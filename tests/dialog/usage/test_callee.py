@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,7 +49,8 @@ def test_ringing_is_repeated_each_minute_until_the_answer(pair: Pair) -> None:
     assert pair.bob.statuses("INVITE") == [180, 180, 180, 200]
 
 
-def test_early_media_is_a_preview(pair: Pair) -> None:
+def test_early_media_is_a_preview(pair_with: Callable[..., Pair]) -> None:
+    pair = pair_with(reliable_provisional="off")
     pair.invite()
     pair.run()
     pair.bob.call.progress(pair.answer)

@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING
 
 from dialog.events import CallEnded, InfoReceived
 from dialog.incoming import IncomingRequest
-from dialog.message import Request
-from dialog.usage.asking import Asked
+from dialog.message import Request, Response
+from dialog.transaction.client import ClientTransaction
 from dialog.usage.invite import InviteUsage
 from dialog.usage.sharing import GoneCause, Sharers
 
 if TYPE_CHECKING:
     from tests.dialog.conftest import Pair, Stranger
-
-
-NOBODY = Asked(lambda response, cause: None)
 
 
 class Notes:
@@ -34,6 +31,16 @@ class Notes:
 
     def dialog_is_gone(self, status: int, cause: GoneCause) -> None:
         self.gone.append((status, cause))
+
+
+class Nobody:
+    """Sends a request and does not mind its answer."""
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        pass
+
+    def on_failure(self, transaction: ClientTransaction | None, cause: str) -> None:
+        pass
 
 
 def test_the_latest_sharer_that_takes_it_is_found() -> None:
@@ -67,7 +74,7 @@ def test_a_dialog_outlives_its_call_while_somebody_shares_it(pair: Pair) -> None
     for method, status in (("INFO", 200), ("BYE", 481), ("OPTIONS", 481)):
         request = dialog.request(method, dialog.next_sequence(), (), b"after" if method == "INFO" else b"")
         pair.alice.core.act()
-        pair.alice.core.send_request(request, NOBODY, dialog.next_hop)
+        pair.alice.core.send_request(request, Nobody(), dialog.next_hop)
         pair.run()
         assert pair.bob.statuses(method)[-1] == status
     assert notes.taken == ["during", "after"]
@@ -146,10 +153,10 @@ def test_call_handlers_by_method(pair: Pair) -> None:
         incoming.respond(202 if usage is theirs else 500)
 
     pair.bob.core.call_handlers["OPTIONS"] = take
-    pair.alice.core.send_request(dialog.request("OPTIONS", dialog.next_sequence()), NOBODY, dialog.next_hop)
+    pair.alice.core.send_request(dialog.request("OPTIONS", dialog.next_sequence()), Nobody(), dialog.next_hop)
     pair.run()
     assert pair.bob.statuses("OPTIONS") == [202]
     pair.bob.core.call_handlers.clear()
-    pair.alice.core.send_request(dialog.request("OPTIONS", dialog.next_sequence()), NOBODY, dialog.next_hop)
+    pair.alice.core.send_request(dialog.request("OPTIONS", dialog.next_sequence()), Nobody(), dialog.next_hop)
     pair.run()
     assert pair.bob.statuses("OPTIONS") == [202, 481]

@@ -82,11 +82,22 @@ class Control:
         self._socket.close()
 
 
+def registering(
+    user: str, domain: str, password: str, proxy: str, transport: str = "udp", seconds: int = 60
+) -> str:
+    """The account of a user who registers with `proxy` (HOST:PORT), and sends all else there, too."""
+    return (
+        f"<sip:{user}@{domain};transport={transport}>;auth_user={user};auth_pass={password};regint={seconds};"
+        f'outbound="sip:{proxy};transport={transport}"'
+    )
+
+
 class Baresip(PeerProcess):
     """baresip, started at once; it answers every call, or calls `dial`.
 
     `sound` is what it plays, from the beginning of the call, once; `heard()` is what came from the other
-    party. `settings` are more lines of its configuration. It ends by itself after `seconds`.
+    party. `settings` are more lines of its configuration, `account` is its line in the file of accounts
+    (by default one that registers nowhere). It ends by itself after `seconds`.
     """
 
     def __init__(
@@ -100,6 +111,8 @@ class Baresip(PeerProcess):
         dial: str | None = None,
         settings: Sequence[str] = (),
         seconds: int = 20,
+        account: str | None = None,
+        answers: bool | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.recordings = folder
@@ -134,8 +147,10 @@ class Baresip(PeerProcess):
             "ringback_disabled yes",
         ]
         (folder / "config").write_text("\n".join(configuration) + "\n")
-        mode = "manual" if dial else "auto"
-        (folder / "accounts").write_text(f"<{party.uri('bob')}>;regint=0;answermode={mode}\n")
+        if answers is None:
+            answers = dial is None
+        account = account or f"<{party.uri('bob')}>;regint=0"
+        (folder / "accounts").write_text(f"{account};answermode={'auto' if answers else 'manual'}\n")
         (folder / "contacts").write_text("")
         command = [PROGRAM, "-f", str(folder), "-t", str(seconds)]
         if dial:
@@ -145,6 +160,10 @@ class Baresip(PeerProcess):
     def wait_ready(self) -> None:
         """Return when it listens."""
         self.wait_for("baresip is ready")
+
+    def wait_registered(self) -> None:
+        """Return when its account is registered."""
+        self.wait_for("[1 binding]")
 
     def command(self, name: str, parameters: str = "") -> dict[str, object]:
         """Run a menu command ("sndcode", "hangup", "hold", ...) and give its response."""
@@ -156,7 +175,11 @@ class Baresip(PeerProcess):
         return Control(self._control)
 
     def heard(self) -> Samples:
-        """What the other party's sound was, decoded; all calls' recordings one after another."""
+        """What the other party's sound was, decoded: the longest recording, when there were several calls."""
         files = sorted(self.recordings.glob("dump-*-dec.wav"))
         assert files, f"baresip recorded nothing\n{self.output()[-2000:]}"
         return max((read_wav(f) for f in files), key=len)
+
+    def heard_s(self) -> float:
+        """How many seconds all its calls have recorded so far, by the size of the files (8 kHz, mono)."""
+        return sum(f.stat().st_size for f in self.recordings.glob("dump-*-dec.wav")) / 2 / RATE_HZ

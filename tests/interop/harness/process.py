@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,7 +25,13 @@ class PeerProcess:
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        listens_to_us: bool = False,
     ) -> None:
         self.name = name
         self.folder = folder
@@ -33,7 +40,7 @@ class PeerProcess:
             self._process = subprocess.Popen(
                 command,
                 cwd=folder,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if listens_to_us else subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
@@ -50,6 +57,12 @@ class PeerProcess:
     def output(self) -> str:
         """Everything printed so far."""
         return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def say(self, line: str) -> None:
+        """Type a line into a program that was started with `listens_to_us`."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+        self._process.stdin.flush()
 
     def wait(self, timeout_s: float) -> int:
         """The exit code; PeerTimeout when the process still runs after `timeout_s` seconds."""
@@ -76,6 +89,9 @@ class PeerProcess:
                 self._process.wait(2)
             except subprocess.TimeoutExpired:
                 self._process.kill()
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
         return self._process.wait(5)
 
     def _tail(self) -> str:
@@ -88,3 +104,12 @@ class PeerProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def until(condition: Callable[[], object], what: str, timeout_s: float, report: Callable[[], str]) -> None:
+    """Return once `condition()` is true; PeerTimeout naming `what` was waited for if it is not in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise PeerTimeout(f"waited {timeout_s} s for {what}\n{report()[-3000:]}")
+        time.sleep(0.05)

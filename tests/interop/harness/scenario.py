@@ -145,6 +145,11 @@ def play_once(file_name: str) -> str:
     return f'<nop><action><exec rtp_stream="{file_name},1,0"/></action></nop>'
 
 
+def play_packets(file_name: str) -> str:
+    """Send the packets of a pcap file once (`harness.rtp`), while the scenario goes on."""
+    return f'<nop><action><exec play_pcap_audio="{file_name}"/></action></nop>'
+
+
 def stop_playing() -> str:
     return '<nop><action><exec rtp_stream="pause"/></action></nop>'
 

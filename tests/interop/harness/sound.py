@@ -60,6 +60,15 @@ def mu_law(samples: Samples) -> bytes:
     return bytes((~(sign | (segment << 4) | mantissa) & 0xFF).astype(np.uint8))
 
 
+def a_law(samples: Samples) -> bytes:
+    """G.711 A-law likewise: 13 bits, 8 segments, even bits inverted."""
+    magnitude = np.where(samples >= 0, samples, -samples.astype(np.int32) - 1).astype(np.int32) >> 3
+    segment = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int32) - 4, 0)
+    mantissa = (magnitude >> np.maximum(segment, 1)) & 0x0F
+    sign = np.where(samples >= 0, 0x80, 0)
+    return bytes(((sign | (segment << 4) | mantissa) ^ 0x55).astype(np.uint8))
+
+
 @dataclass(frozen=True)
 class Match:
     """How much of a recording is the expected sound."""

@@ -92,7 +92,7 @@ def test_without_telephone_event_info_is_next_and_sound_is_listened_to() -> None
         assert "INFO" in other.usage.peer_allows
         await call.send_dtmf("12")
         await call.send_dtmf("34", method="inband")
-        call.usage.peer_allows = frozenset({"INVITE", "ACK", "BYE"})
+        call.usage.confirmed_branch.peer_allows = frozenset({"INVITE", "ACK", "BYE"})
         await call.send_dtmf("56")
         await asyncio.sleep(0.5)
         assert keys == [*((key, "info") for key in "12"), *((key, "inband") for key in "3456")]

@@ -1,0 +1,326 @@
+"""A headset: the microphone and the loudspeaker through which a person takes part in calls.
+
+async with Softphone(Account("sip:alice@192.0.2.1")) as phone, Headset() as headset:
+    call = await phone.call("sip:bob@192.0.2.2")
+    await headset.talk(call)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from media.audio.country_tones import ToneKind, country_tone
+from media.audio.echo_cancellation import VoiceSettings
+from media.audio.graph import AudioSource
+from media.device.base import Backend, DeviceInfo
+from media.device.capture import CaptureLine, LineStatistics
+from media.device.choosing import Wish
+from media.device.metering import SILENT_AFTER_S
+from media.device.playback import PlaybackLine
+from media.device.pump import Pump
+from media.device.ring_tone import ring_tone
+from media.device.talk import TalkPath
+from media.runtime import current_runtime
+from sipmedia.conference import session_of
+from sipmedia.device_events import (
+    Clipping,
+    DeviceLost,
+    DeviceOpened,
+    DirectionName,
+    Levels,
+    MicrophoneSilent,
+)
+from sipmedia.device_side import DeviceSide, Line, WhenLost
+from sipmedia.emitter import Emitter
+
+if TYPE_CHECKING:
+    from media import MediaSession
+    from sipmedia.call import Call
+    from sipmedia.events import Ended
+
+LEVELS_EVERY_S = 0.1
+_CLIPPING_EVERY_S = 1.0
+_TONE_RATE_HZ = 16000
+
+
+class Headset(Emitter):
+    """Microphone and loudspeaker for one call at a time; an async context manager.
+
+    ``input`` and ``output`` name the devices: an index, a name or a part of it, "NAME, HOST API",
+    ``None`` for the system's; ``"null"`` (silence) and ``"file:NAME.wav"`` work without any. ``ring`` is
+    where :meth:`ring` is heard, by default the loudspeaker. ``voice`` says what is done to the microphone's
+    sound. ``when_lost``: wait for a device that disappears, or take the default one meanwhile.
+    ``sample_rate_hz``: of the devices, by default 48000 or the next that they run at.
+
+    Its events are listed in :mod:`sipmedia.device_events`. A device that disappears does not end the call.
+    """
+
+    def __init__(
+        self,
+        input: Wish = None,
+        output: Wish = None,
+        *,
+        ring: Wish = None,
+        voice: VoiceSettings | None = None,
+        when_lost: WhenLost = "wait",
+        sample_rate_hz: int | None = None,
+        backend: Backend | None = None,
+    ) -> None:
+        super().__init__()
+        self._wishes = input, output, ring
+        self._voice = voice or VoiceSettings()
+        self._when_lost: WhenLost = when_lost
+        self._sample_rate_hz = sample_rate_hz
+        self._backend = backend
+        self._path = TalkPath(self._voice)
+        self._latencies = {"input": 0.0, "output": 0.0}
+        self._call: Call | None = None
+        self._session: MediaSession | None = None
+        self._ringing: Pump | None = None
+        self._ring_side: DeviceSide | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._microphone: DeviceSide | None = None
+        self._loudspeaker: DeviceSide | None = None
+
+    # --- life ---
+
+    async def open(self) -> None:
+        """Open both devices; ``async with`` does it.
+
+        Raises what is wrong: :class:`media.device.errors.DeviceError`, or :class:`media.BadAudio` for a file.
+        """
+        self._voice.check()
+        input, output, _ = self._wishes
+        self._microphone = self._side("input", input)
+        self._loudspeaker = self._side("output", output)
+        try:
+            await self._loudspeaker.open(output)
+            await self._microphone.open(input)
+        except BaseException:
+            await self.aclose()
+            raise
+        self._watch = asyncio.ensure_future(self._look_after())
+
+    async def aclose(self) -> None:
+        """Leave the call, which goes on in silence, and close the devices. May be called twice."""
+        self.detach()
+        await self.stop_ringing()
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+        for side in (self._microphone, self._loudspeaker):
+            if side is not None:
+                await side.close()
+        await self.close_handlers()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # --- what it is ---
+
+    @property
+    def input(self) -> DeviceInfo | None:
+        """The microphone that is open; ``None`` while it is lost."""
+        return _info(self._microphone)
+
+    @property
+    def output(self) -> DeviceInfo | None:
+        """The loudspeaker that is open; ``None`` while it is lost."""
+        return _info(self._loudspeaker)
+
+    @property
+    def path(self) -> TalkPath:
+        """Where its sound passes: a source and a sink for something other than a call."""
+        return self._path
+
+    @property
+    def call(self) -> Call | None:
+        """The call it takes part in."""
+        return self._call
+
+    @property
+    def voice_engine(self) -> str:
+        """What cleans the microphone's sound: "webrtc", "ducking" or "off"."""
+        return self._path.settings.engine
+
+    def statistics(self) -> dict[str, LineStatistics | None]:
+        """What became of the sound of "input" and "output" since their devices were opened."""
+        return {
+            "input": None if self._microphone is None else self._microphone.statistics(),
+            "output": None if self._loudspeaker is None else self._loudspeaker.statistics(),
+        }
+
+    # --- calls ---
+
+    def attach(self, call: Call) -> None:
+        """Take part in a call that has sound, in place of the one before; until it ends or :meth:`detach`.
+
+        What the call plays (``call.play``) is sent in place of the microphone meanwhile.
+        :raises InvalidCallState: before there is media. :raises CallEnded: when the call is over.
+        """
+        if call is self._call:
+            return
+        session = session_of(call)
+        self.detach()
+        self._silence_ring()  # at once: two cannot push into one loudspeaker
+        if self._ring_side is not None:
+            self.spawn(self.stop_ringing(), "closing the ring device")
+        self._call, self._session = call, session
+        self._path.rate_hz = lambda: session.rate
+        session.add_sink(self._path)
+        session.set_source(self._path)
+        call.once("ended", lambda _: self._left(call))
+
+    def detach(self) -> None:
+        """Take part no longer; the call goes on in silence. Harmless without a call."""
+        session, self._session, self._call = self._session, None, None
+        if session is not None:
+            session.remove_sink(self._path)
+            session.set_source(None)
+
+    async def talk(self, call: Call) -> Ended:
+        """Take part in the call until it is over; gives its end."""
+        self.attach(call)
+        return await call.ended()
+
+    def _left(self, call: Call) -> None:
+        if call is self._call:
+            self.detach()
+
+    # --- in mid-call ---
+
+    @property
+    def muted(self) -> bool:
+        """Whether the far end hears silence in place of the microphone."""
+        return self._path.muted
+
+    @muted.setter
+    def muted(self, muted: bool) -> None:
+        self._path.muted = muted
+
+    @property
+    def gain(self) -> float:
+        """What the microphone's samples are multiplied with; 1.0 leaves them as they are."""
+        return self._path.gain
+
+    @gain.setter
+    def gain(self, gain: float) -> None:
+        self._path.gain = max(0.0, gain)
+
+    @property
+    def volume(self) -> float:
+        """What the samples to be heard are multiplied with; 1.0 leaves them as they are."""
+        return self._path.volume
+
+    @volume.setter
+    def volume(self, volume: float) -> None:
+        self._path.volume = max(0.0, volume)
+
+    async def use_input(self, wish: Wish) -> None:
+        """Change to another microphone. When it cannot be opened that is raised, and the old one stays."""
+        if self._microphone is not None:
+            await self._microphone.open(wish, "changed")
+
+    async def use_output(self, wish: Wish) -> None:
+        """Change to another loudspeaker. When it cannot be opened that is raised, and the old one stays."""
+        if self._loudspeaker is not None:
+            await self._loudspeaker.open(wish, "changed")
+
+    # --- ringing ---
+
+    async def ring(self, sound: AudioSource | None = None) -> None:
+        """Ring on the ring device until :meth:`stop_ringing`, :meth:`attach` or the end of ``sound``.
+
+        ``sound``: of 16 kHz, by default a ring of ours. Raises as :meth:`open` for a device that fails.
+        """
+        await self.stop_ringing()
+        _, _, ring = self._wishes
+        if ring is None and self._call is None:
+            sink = self._path
+        else:
+            sink = TalkPath()
+            self._ring_side = self._side("ring", ring, sink)
+            await self._ring_side.open(self._wishes[1] if ring is None else ring)
+        source = sound or ring_tone(_TONE_RATE_HZ)
+        self._ringing = Pump(current_runtime(), source, sink, _TONE_RATE_HZ)
+
+    async def play_tone(self, kind: ToneKind, country: str = "us") -> None:
+        """Let the person hear a network's tone ("ringback", "busy", ...) until :meth:`stop_ringing`."""
+        await self.ring(country_tone(country, kind, _TONE_RATE_HZ))
+
+    async def stop_ringing(self) -> None:
+        """Be silent; harmless when it does not ring."""
+        self._silence_ring()
+        side, self._ring_side = self._ring_side, None
+        if side is not None:
+            await side.close()
+
+    def _silence_ring(self) -> None:
+        pump, self._ringing = self._ringing, None
+        if pump is not None:
+            pump.stop()
+
+    # --- inside ---
+
+    def _side(self, name: DirectionName, wish: Wish, path: TalkPath | None = None) -> DeviceSide:
+        path = path or self._path
+
+        def set_line(line: Line | None, latency_s: float) -> None:
+            if name in self._latencies:
+                self._latencies[name] = latency_s
+                self._path.delay_s = sum(self._latencies.values())
+            if name == "input":
+                assert line is None or isinstance(line, CaptureLine)
+                path.capture = line
+                path.microphone.restart()
+            else:
+                assert line is None or isinstance(line, PlaybackLine)
+                path.playback = line
+
+        return DeviceSide(
+            name,
+            wish,
+            backend=self._backend,
+            sample_rate_hz=self._sample_rate_hz,
+            when_lost=self._when_lost,
+            with_reference=name == "output" and self._voice.engine != "off",
+            set_line=set_line,
+            tell=self._tell,
+        )
+
+    def _tell(self, event: DeviceOpened | DeviceLost) -> None:
+        self.emit("device_opened" if isinstance(event, DeviceOpened) else "device_lost", event)
+
+    async def _look_after(self) -> None:
+        """Levels, warnings, and devices that stop without a word."""
+        told_silent, clipped, clipped_told_s = False, 0, _CLIPPING_EVERY_S
+        while True:
+            await asyncio.sleep(LEVELS_EVERY_S)
+            for side in (self._microphone, self._loudspeaker, self._ring_side):
+                if side is not None:
+                    side.check()
+            levels = Levels(self._path.microphone.take(), self._path.loudspeaker.take())
+            if self.has_listeners("levels"):
+                self.emit("levels", levels)
+            silent_s = levels.microphone.silent_s
+            if silent_s >= SILENT_AFTER_S and not told_silent:
+                self.emit("microphone_silent", MicrophoneSilent(silent_s))
+            told_silent = silent_s >= SILENT_AFTER_S
+            clipped += levels.microphone.clipped
+            clipped_told_s += LEVELS_EVERY_S
+            if clipped and clipped_told_s >= _CLIPPING_EVERY_S:
+                self.emit("clipping", Clipping(clipped))
+                clipped, clipped_told_s = 0, 0.0
+
+
+def _info(side: DeviceSide | None) -> DeviceInfo | None:
+    return None if side is None or side.open_device is None else side.open_device.info
