@@ -10,7 +10,9 @@ Further care on Linux, each measured:
   no more (1.3 us a packet);
 - the kernel stamps arrivals (SO_TIMESTAMPNS), so that one wake-up a tick for all sockets is enough and
   jitter is still measured in microseconds;
-- addresses are looked up by their raw bytes, so that the same sender is the same object.
+- addresses are looked up by their raw bytes, so that the same sender is the same object;
+- `sendto` and `recvmmsg` have no `argtypes`: ctypes' own guess is right for what they get here, small
+  numbers, bytes and pointers, and takes 0.4 us less a call. What came is unpacked in one step a datagram.
 
 Elsewhere plain sockets do the same with the time of the tick as time of arrival: playout is up to a
 tick later, and jitter is measured in ticks.
@@ -179,10 +181,7 @@ _MAX_EVENTS = 4096
 def _load() -> tuple[Any, Any, Any, Any, Any]:
     """The five calls of libc, with the GIL kept."""
     libc = ctypes.PyDLL(None)
-    pointer, number, unsigned = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint
-    libc.recvmmsg.argtypes = (number, pointer, unsigned, number, pointer)
-    libc.sendto.argtypes = (number, ctypes.c_char_p, ctypes.c_size_t, number, pointer, unsigned)
-    libc.sendto.restype = ctypes.c_ssize_t
+    pointer, number = ctypes.c_void_p, ctypes.c_int
     libc.epoll_ctl.argtypes = (number, number, number, pointer)
     libc.epoll_wait.argtypes = (number, pointer, number, number)
     libc.close.argtypes = (number,)
@@ -220,11 +219,19 @@ class _Batch:
                 name, name_size, vector, 1, name + self.NAME, self.CONTROL,
             )  # fmt: skip
         self.pointer = ctypes.c_void_p(start)
-        self.length = struct.Struct("=I").unpack_from
-        self.length_offset = 56
-        # the address, then (past the control message's header) seconds and nanoseconds
-        self.fields = struct.Struct(f"={name_size}s{self.NAME - name_size + 16}xqq").unpack_from
-        self.first = first
+        rest = self.NAME - name_size + 16
+        self.messages = [
+            (
+                # its length; the address; past the control message's header seconds and nanoseconds
+                struct.Struct(
+                    f"={index * self.HEADER + 56}xI{first + index * self.STRIDE - index * self.HEADER - 60}x"
+                    f"{name_size}s{rest}xqq"
+                ).unpack_from,
+                first + index * self.STRIDE + self.NAME + self.CONTROL,
+            )
+            for index in range(BATCH)
+        ]
+        """For each message how to unpack all but its data from `memory`, and where its data begins."""
         self.addresses: dict[bytes, Address] = {}
         self.to_monotonic = time.monotonic() - time.time()
 
@@ -245,16 +252,14 @@ def _from_sockaddr(name: bytes) -> Address:
     return (f"{host}%{scope}" if scope else host), port
 
 
-def _to_sockaddr(family: int, address: Address) -> "ctypes.Array[ctypes.c_char]":
+def _to_sockaddr(family: int, address: Address) -> bytes:
     """Raises `OSError` or `ValueError` for what is no address of this family."""
     host, _, scope = address[0].partition("%")
     start = struct.pack("=H", family) + struct.pack("!H", address[1])
     if family == socket.AF_INET:
-        data = start + socket.inet_pton(family, host) + bytes(8)
-    else:
-        index = int(scope) if scope.isdigit() else socket.if_nametoindex(scope) if scope else 0
-        data = start + bytes(4) + socket.inet_pton(family, host) + struct.pack("=I", index)
-    return (ctypes.c_char * len(data)).from_buffer_copy(data)
+        return start + socket.inet_pton(family, host) + bytes(8)
+    index = int(scope) if scope.isdigit() else socket.if_nametoindex(scope) if scope else 0
+    return start + bytes(4) + socket.inet_pton(family, host) + struct.pack("=I", index)
 
 
 class LinuxSocket:
@@ -274,7 +279,7 @@ class LinuxSocket:
         self._fd = raw.detach()
         self._batch: _Batch | None = None
         self._destination: Address | None = None
-        self._target: ctypes.Array[ctypes.c_char] | None = None
+        self._target = b""
 
     def fileno(self) -> int:
         """For the poller; -1 when closed."""
@@ -299,7 +304,6 @@ class LinuxSocket:
                 return False
             self._destination = destination
         target = self._target
-        assert target is not None
         if _sendto(self._fd, data, len(data), _DONTWAIT, target, len(target)) < 0:
             self.send_errors += 1
             return False
@@ -314,10 +318,8 @@ class LinuxSocket:
         if count <= 0:
             return ()
         memory, addresses, received = batch.memory, batch.addresses, []
-        offset = batch.first
-        for index in range(count):
-            (length,) = batch.length(memory, batch.length_offset + index * _Batch.HEADER)
-            name, seconds, nanoseconds = batch.fields(memory, offset)
+        for unpack, start in batch.messages[:count]:
+            length, name, seconds, nanoseconds = unpack(memory)
             source = addresses.get(name) or batch.address(name)
             arrival = now
             if self._stamped:
@@ -325,9 +327,7 @@ class LinuxSocket:
                 if not now - _OLDEST_ARRIVAL_S <= arrival <= now:  # the wall clock was set meanwhile
                     arrival = now
             if length < MAX_DATAGRAM:
-                start = offset + 64
                 received.append((memory[start : start + length], source, arrival))
-            offset += _Batch.STRIDE
         return received
 
     def close(self) -> None:
