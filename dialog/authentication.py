@@ -25,7 +25,8 @@ from dialog.transaction.client import ClientTransaction, ClientUser
 from dialog.uri import SipUri, Uri
 
 if TYPE_CHECKING:
-    from dialog.core import Core, Outgoing
+    from dialog.core import Core
+    from dialog.outgoing import Outgoing
 
 CredentialsFor = Callable[[str, Uri], Credentials | None]
 """Asked with a realm and the From URI of the request; None when there are none."""
@@ -116,12 +117,6 @@ class Authentication:
         # What nobody can use matters only where nothing better was offered.
         return sessions, refused or [f"cannot answer {what}" for what in (*unusable, *wrong, *unknown)]
 
-    def resend(self, request: Request, outgoing: Outgoing, attempt: Attempt) -> None:
-        """Send the request again where it went before."""
-        transaction = outgoing.transaction
-        assert transaction is not None
-        self._core.send_on(request, transaction.flow, attempt, outgoing)
-
 
 class Attempt:
     """One request on its way, sent again when it is challenged: the user of each of its transactions."""
@@ -179,7 +174,7 @@ class Attempt:
         )
         _advance(request)
         _authorize(request, authentication.sessions(self._place))
-        authentication.resend(request, self._outgoing, self)
+        self._outgoing.send_again(transaction.flow)
         return True
 
     def _note_next_nonce(self, response: Response) -> None:

@@ -20,18 +20,20 @@ from dialog.bindings import Bindings
 from dialog.config import UserAgentConfig
 from dialog.connections import Connections
 from dialog.dialog import DialogKey
+from dialog.dns import Answer, Query
 from dialog.errors import LocalProtocolError
 from dialog.events import Event
-from dialog.flow import Effect, Flow, HostPort, Query, Send, Target
+from dialog.flow import Effect, Flow, HostPort, Send, Target
 from dialog.incoming import IncomingRequest
 from dialog.inspection import Refusal
 from dialog.locating import Locator
 from dialog.message import Request
+from dialog.outgoing import Outgoing, instead, is_large
 from dialog.reception import Reception
 from dialog.registration import Registration, RegistrationSettings
 from dialog.services import Services
 from dialog.timers import TimerQueue
-from dialog.transaction.client import ClientTransaction, ClientUser
+from dialog.transaction.client import ClientUser
 from dialog.transaction.layer import TransactionLayer
 from dialog.uri import SipUri, Uri, format_host
 from dialog.usage.invite import InviteUsage
@@ -53,20 +55,14 @@ Handler = Callable[[IncomingRequest], None]
 CallHandler = Callable[[InviteUsage, IncomingRequest], None]
 """Takes a request in the dialog of a call."""
 
+_CONTACT_PARAMS: dict[bool, dict[str, dict[str, str | None]]] = {
+    False: {name: {"transport": name.lower()} for name in ("TCP", "TLS", "WS", "WSS")},
+    # In a SIPS URI the transport below TLS is named (section 26.2.2); TCP goes without saying.
+    True: {"WS": {"transport": "ws"}, "WSS": {"transport": "ws"}},
+}
+"""The parameters of our Contact by whether it is a SIPS URI and by transport."""
+
 _BUSY = (("Retry-After", "5"),)
-
-
-class Outgoing:
-    """A request of ours on its way to a transaction; it has none while its flow is looked for.
-
-    `transaction` is the newest one: a request that is challenged is sent again. An `abandoned` one is not.
-    """
-
-    __slots__ = ("abandoned", "transaction")
-
-    def __init__(self) -> None:
-        self.transaction: ClientTransaction | None = None
-        self.abandoned = False
 
 
 class Core:
@@ -83,7 +79,15 @@ class Core:
         self.random = random
         self.queue = TimerQueue()
         self.layer = TransactionLayer(config.timers, self.queue, self.send)
-        self.locator = Locator(self.queue, config.timers.patience, self._emit_effect)
+        self.locator = Locator(
+            self.queue,
+            config.timers.patience,
+            self._emit_effect,
+            random,
+            tuple(name.upper() for name in config.transports),
+        )
+        self.lost_because = ""
+        """Why the flow was lost whose transactions are just being told."""
         self.authentication = Authentication(self)
         self.connections = Connections(config, self.queue, self._emit_effect, self._lose, self._in_use)
         self.bindings = Bindings(self)
@@ -148,10 +152,10 @@ class Core:
         self.queue.now = now
         self._lose(flow, reason)
 
-    def resolved(self, query: Query, addresses: tuple[HostPort, ...], now: float) -> None:
-        """The addresses of a name that a Resolve effect asked for, best first; () when there are none."""
+    def resolved(self, query: Query, answer: Answer, now: float) -> None:
+        """What the domain name system says to the query of a Resolve effect."""
         self.queue.now = now
-        self.locator.resolved(query, addresses)
+        self.locator.resolved(query, answer)
 
     def handle_timer(self, now: float) -> None:
         """Fire the timers that are due."""
@@ -235,14 +239,19 @@ class Core:
         """A first CSeq number, well under 2**31 (section 8.1.1.5)."""
         return self.random.randrange(1, 1 << 16)
 
-    def contact_for(self, flow: Flow, uri: Uri | None = None) -> str:
-        """Our Contact on this flow; `uri` gives the user part if it has one."""
-        registered = self.bindings.contact_for(flow, uri)
+    def contact_for(self, flow: Flow, uri: Uri | None = None, *, secure: bool = False) -> str:
+        """Our Contact on this flow; `uri` gives the user part if it has one.
+
+        `secure` is for requests to a SIPS URI, whose Contact must be one, too (section 8.1.1.8).
+        """
+        registered = None if secure else self.bindings.contact_for(flow, uri)
         if registered is not None:
             return registered
         user = (uri.user if isinstance(uri, SipUri) else None) or self.config.user or None
-        params = {} if flow.transport == "UDP" else {"transport": flow.transport.lower()}
-        return f"<{SipUri(user, *self.public_address(flow), params)}>"
+        scheme = "sips" if secure else "sip"
+        params = _CONTACT_PARAMS[secure].get(flow.transport, {})
+        host, port = self.public_address(flow)
+        return f"<{SipUri(user, host, port, params, scheme=scheme)}>"
 
     def public_address(self, flow: Flow) -> HostPort:
         """Where we tell a peer on this flow to reach us."""
@@ -264,31 +273,20 @@ class Core:
         `otherwise` is where it goes when there is no way to `hop`; `prepare` is called when the way is found,
         for what a request says about it.
         """
-        outgoing = Outgoing()
         hop = self.bindings.route(request, hop)
-        user = self.authentication.follow(request, user, hop, outgoing)
 
-        def found(flow: Flow | None) -> None:
-            if outgoing.abandoned:
-                return
-            flow = flow or _instead(hop, otherwise)
-            if flow is None:
-                user.on_failure(None, "transport")
-                return
+        def ready(flow: Flow) -> None:
             if contact:
-                request.headers.add("Contact", self.contact_for(flow, contact_user))
+                secure = _is_sips(request.uri) or _is_sips(hop)
+                request.headers.set("Contact", self.contact_for(flow, contact_user, secure=secure))
             if prepare is not None:
+                request.headers.remove("Contact")  # of another server's flow
                 prepare(flow)
-            self.send_on(request, flow, user, outgoing)
 
-        self.locator.find(hop, found)
+        outgoing = Outgoing(self, request, hop, ready, otherwise)
+        outgoing.user = self.authentication.follow(request, user, hop, outgoing)
+        outgoing.start()
         return outgoing
-
-    def send_on(self, request: Request, flow: Flow, user: ClientUser, outgoing: Outgoing) -> None:
-        """Send a request without Via on this flow by a new transaction, which is then `outgoing`'s."""
-        self._add_via(request, flow)
-        outgoing.transaction = self.layer.request(request, flow, user)
-        outgoing.transaction.start()
 
     def send_ack(
         self, ack: Request, hop: Uri, sent: Callable[[Flow, bytes], None], otherwise: Flow | None = None
@@ -296,14 +294,14 @@ class Core:
         """Send the ACK of a 2xx, which has no transaction; `sent` gets what to repeat."""
 
         def found(flow: Flow | None) -> None:
-            flow = flow or _instead(hop, otherwise)
+            flow = flow or instead(hop, otherwise, self)
             if flow is not None:
-                self._add_via(ack, flow)
+                self.add_via(ack, flow)
                 data = bytes(ack)
                 self.send(flow, data)
                 sent(flow, data)
 
-        self.locator.find(hop, found)
+        self.locator.way(hop, large=is_large(ack)).next(found)
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send a message that has no transaction."""
@@ -362,7 +360,8 @@ class Core:
 
     # The way to the wire.
 
-    def _add_via(self, request: Request, flow: Flow) -> None:
+    def add_via(self, request: Request, flow: Flow) -> None:
+        """Write our Via, with a new branch, into a request that is to go on this flow."""
         branch = f"{MAGIC_COOKIE}{self.random.getrandbits(64):016x}"
         sent_by = f"{format_host(self._host(flow))}:{flow.local[1]}"
         request.headers.insert("Via", f"SIP/2.0/{flow.transport} {sent_by};branch={branch};rport")
@@ -376,7 +375,9 @@ class Core:
     def _lose(self, flow: Flow, reason: str) -> None:
         connection = self.connections.remove(flow)
         self.locator.lost(flow, None if connection is None else connection.target)
+        self.lost_because = reason
         self.layer.flow_lost(flow)
+        self.lost_because = ""
         self.bindings.flow_lost(flow)
 
     def _in_use(self, flow: Flow) -> bool:
@@ -397,6 +398,5 @@ def _start_call(core: Core, incoming: IncomingRequest) -> None:
         InviteUsage.called(core, incoming, replaced)
 
 
-def _instead(hop: Uri, otherwise: Flow | None) -> Flow | None:
-    """The flow to use when there is none to `hop`; not for SIPS, which promises TLS."""
-    return None if isinstance(hop, SipUri) and hop.scheme == "sips" else otherwise
+def _is_sips(uri: Uri) -> bool:
+    return isinstance(uri, SipUri) and uri.scheme == "sips"

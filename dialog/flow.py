@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dialog.dns import Query
+
 HostPort = tuple[str, int]
 """A host (IPv6 without brackets) and a port."""
 
@@ -54,15 +56,6 @@ class Target(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A host name to look up for a port and transport."""
-
-    transport: str
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
 class Send:
     """Send these bytes on this flow; a failure comes back as `Core.flow_lost`."""
 
@@ -86,7 +79,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """Look this name up; `Core.resolved` is the reply, with no addresses when there are none."""
+    """Look this up; `Core.resolved` is the reply."""
 
     query: Query
 

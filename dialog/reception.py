@@ -9,9 +9,9 @@ from dialog.errors import ParseError
 from dialog.flow import MESSAGE_TRANSPORTS, Flow
 from dialog.incoming import IncomingRequest
 from dialog.inspection import inspect
-from dialog.locating import is_ip_address
 from dialog.message import Request, Response
 from dialog.parser import is_keepalive, parse_datagram
+from dialog.server_selection import is_ip_address
 from dialog.validation import validate_request, validate_response
 
 if TYPE_CHECKING:

@@ -31,7 +31,8 @@ from dialog.transaction.client import ClientTransaction
 from dialog.uri import SipUri, Uri
 
 if TYPE_CHECKING:
-    from dialog.core import Core, Outgoing
+    from dialog.core import Core
+    from dialog.outgoing import Outgoing
 
 MAX_EXPIRES = 7 * 24 * 3600
 """A registrar that wants a longer registration than this (423) is not followed."""

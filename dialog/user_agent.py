@@ -15,9 +15,10 @@ from dialog.authentication import CredentialsFor
 from dialog.config import UserAgentConfig
 from dialog.core import Core
 from dialog.digest import mask_credentials
+from dialog.dns import Answer, Query
 from dialog.errors import LocalProtocolError
 from dialog.events import Event
-from dialog.flow import MESSAGE_TRANSPORTS, Close, Effect, Flow, HostPort, Open, Query, Send, Target
+from dialog.flow import MESSAGE_TRANSPORTS, Close, Effect, Flow, HostPort, Open, Send, Target
 from dialog.parser import is_keepalive
 from dialog.registration import Registration, RegistrationSettings
 from dialog.services import Services
@@ -127,7 +128,7 @@ class UserAgent:
         self._started().authentication.credentials_for = credentials_for
 
     def route(self, account: SipUri, proxies: Iterable[NameAddr] = (), home: SipUri | None = None) -> None:
-        """Send an account's requests outside dialogs through `proxies`, or those to its own domain to `home`."""
+        """Send an account's requests outside dialogs by `proxies`, or those to its own domain to `home`."""
         bindings = self._started().bindings
         bindings.set_routes(account, proxies)
         if home is not None:
@@ -310,13 +311,12 @@ class UserAgent:
         family = socket.AF_INET6 if ":" in here else socket.AF_INET
         if here == "::":
             family = socket.AF_UNSPEC
-        addresses: tuple[HostPort, ...] = ()
-        try:
-            found = await self._loop.getaddrinfo(
-                query.host, query.port, family=family, type=socket.SOCK_DGRAM
-            )
-            addresses = tuple((str(entry[4][0]), query.port) for entry in found)
-        except (OSError, UnicodeError):
-            _log.info("the name %s has no address", query.host)
-        core.resolved(query, addresses, self._loop.time())
+        answer = Answer()
+        if query.kind == "ADDRESS":
+            try:
+                found = await self._loop.getaddrinfo(query.name, 0, family=family, type=socket.SOCK_DGRAM)
+                answer = Answer(tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))
+            except (OSError, UnicodeError):
+                answer = Answer(error=f"there is no host {query.name}")
+        core.resolved(query, answer, self._loop.time())
         self._wake()

@@ -68,6 +68,10 @@ class PhoneConfig:
     """Hang up then, with a Reason."""
     advertised_host: str | None = None
     """What Contact and SDP say in place of the bound address; ``None``: our address towards that peer."""
+    tls_port: int | None = None
+    """Port to listen on for TLS; ``None``: the one after SIP's."""
+    ws_port: int | None = None
+    """Port to listen on for WebSockets; ``None``: do not."""
     codecs: tuple[str, ...] | None = None
     """In order of preference; ``None``: the media manager's."""
     accept_transfers: bool = True

@@ -15,9 +15,10 @@ from dialog import events as sip
 from dialog.config import UserAgentConfig
 from dialog.errors import AddressInUse as SipAddressInUse
 from dialog.errors import BadAddress, LocalProtocolError, ParseError
-from dialog.locating import query_for
+from dialog.server_selection import wish_for
 from dialog.service_events import ServiceEvent
 from dialog.services import Services
+from dialog.tls_settings import TlsSettings
 from dialog.uri import SipUri
 from dialog.usage.invite import InviteUsage
 from dialog.user_agent import TracedMessage, UserAgent
@@ -44,12 +45,14 @@ _TRACES_WITHOUT_CALL = 64
 
 
 class Softphone(TransferringPhone):
-    """A SIP phone on one UDP address; an async context manager.
+    """A SIP phone on one address; an async context manager.
 
         async with Softphone(Account("sip:alice@127.0.0.1"), bind="127.0.0.1:5060") as phone:
             call = await phone.call("sip:bob@127.0.0.1:5062")
 
     The first account is the one calls are placed with. ``bind`` is HOST:PORT, port 0 takes a free one.
+    ``transports`` are those it listens on and connects by: "udp", "tcp", "tls", "ws", "wss"; UDP and TCP
+    share the port, TLS has ``tls_port`` of the config and needs a certificate in ``tls`` to be listened on.
     ``media`` is a running :class:`media.MediaManager` to share, or the settings of one that the phone makes
     and closes itself. Events: ``incoming_call``, ``call_created``, ``error`` (:mod:`sipmedia.events`). A call
     that no ``incoming_call`` handler is there for is answered 480, one whose handler raised 500.
@@ -59,12 +62,16 @@ class Softphone(TransferringPhone):
         self,
         *accounts: Account,
         bind: str = "127.0.0.1:5060",
+        transports: Sequence[str] = ("udp", "tcp"),
+        tls: TlsSettings | None = None,
         media: MediaManager | ManagerConfig | None = None,
         config: PhoneConfig | None = None,
     ) -> None:
         super().__init__()
         self.config = config or PhoneConfig()
         self._bind = parse_bind(bind)
+        self._transports = tuple(transports)
+        self._tls = tls or TlsSettings()
         self._accounts = accounts
         self._shared = media if isinstance(media, MediaManager) else None
         self._settings = media if isinstance(media, ManagerConfig) else None
@@ -125,6 +132,10 @@ class Softphone(TransferringPhone):
         agent = UserAgent(
             UserAgentConfig(
                 bind=(host, port),
+                transports=self._transports,
+                tls=self._tls,
+                tls_port=self.config.tls_port,
+                ws_port=self.config.ws_port,
                 advertised_host=self.config.advertised_host,
                 user=self._accounts[0].user if self._accounts else "",
                 user_agent=self.config.user_agent,
@@ -197,7 +208,7 @@ class Softphone(TransferringPhone):
             open. May raise :class:`media.MediaError` (no free port, no such codec).
         """
         agent = self._open_agent()
-        _check_transport(target)
+        _check_transport(target, self._transports)
         account = account or self.accounts[0]
         media = self._offer_answer(codecs, lambda: _host_of(target))
         body = None if late_offer else media.offer()
@@ -352,18 +363,15 @@ class Softphone(TransferringPhone):
         return self.media.capabilities().encode()
 
 
-def _check_transport(target: str) -> None:
-    """:raises InvalidAddress: for a SIP URI that asks for a transport we do not speak."""
+def _check_transport(target: str, transports: Sequence[str]) -> None:
+    """:raises InvalidAddress: for a SIP URI that asks for a transport the phone was not given."""
     try:
         uri = SipUri.parse(target)
     except ParseError:
         return  # said better by who calls it
-    if uri.scheme == "sips":
-        raise InvalidAddress(f"cannot call {target!r}: there is no TLS yet, so no sips: URI; try sip:")
-    if query_for(uri) is None:
-        raise InvalidAddress(
-            f"cannot call {target!r}: there is no {uri.transport} yet, only UDP; leave out ;transport="
-        )
+    wish = wish_for(uri, [name.upper() for name in transports])
+    if isinstance(wish, str):
+        raise InvalidAddress(f"cannot call {target!r}: {wish}; name it in transports=, or call another URI")
 
 
 def _why_not(error: Exception) -> str:

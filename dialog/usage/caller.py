@@ -38,7 +38,7 @@ from dialog.usage.redirect import FOLLOWED, TargetSet
 from dialog.usage.state import UsageState
 
 if TYPE_CHECKING:
-    from dialog.core import Outgoing
+    from dialog.outgoing import Outgoing
     from dialog.usage.invite import InviteUsage
 
 MAX_EARLY_DIALOGS = 32

@@ -30,7 +30,7 @@ from dialog.usage.prack import Prack, reliable_sequence
 from dialog.usage.state import UsageState
 
 if TYPE_CHECKING:
-    from dialog.core import Outgoing
+    from dialog.outgoing import Outgoing
     from dialog.usage.invite import InviteUsage
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from dialog.config import UserAgentConfig
 from dialog.core import Core
+from dialog.dns import Answer, Query
 from dialog.events import Event, IncomingCall, UsageEvent
 from dialog.flow import Flow, HostPort, Open, Resolve, Send
 from dialog.message import Request, Response
@@ -55,12 +56,13 @@ class Party:
                     self.sent.append((self.wire.now, parse_datagram(effect.data)))
                     self.wire.carry(self, effect.flow, effect.data)
                 elif isinstance(effect, Open):
-                    flow = Flow("UDP", self.address, effect.target.address)
-                    self.core.flow_opened(effect.target, flow, self.wire.now)
+                    if effect.target.transport == "UDP":
+                        flow = Flow("UDP", self.address, effect.target.address)
+                        self.core.flow_opened(effect.target, flow, self.wire.now)
+                    else:
+                        self.core.flow_refused(effect.target, self.wire.now, "connection refused")
                 elif isinstance(effect, Resolve):
-                    self.core.resolved(
-                        effect.query, self.wire.names.get(effect.query.host, ()), self.wire.now
-                    )
+                    self.core.resolved(effect.query, self.wire.answer(effect.query), self.wire.now)
             for event in events:
                 self.events.append(event)
                 self.on_event(event)
@@ -159,11 +161,15 @@ class Wire:
         self.loss = self.duplication = self.reordering = 0.0
         self.garble: Callable[[bytes], bytes] = lambda data: data
         self.drop: Drop = lambda message, sender: False
-        self.names: dict[str, tuple[HostPort, ...]] = {}
+        self.names: dict[str, tuple[str, ...]] = {}
         self.parties: dict[HostPort, Party] = {}
         self.strangers: dict[HostPort, Stranger] = {}
         self._flying: list[tuple[float, int, HostPort, HostPort, bytes]] = []
         self._count = 0
+
+    def answer(self, query: Query) -> Answer:
+        """What the name server says: addresses, and no NAPTR and SRV records."""
+        return Answer(self.names.get(query.name, ()) if query.kind == "ADDRESS" else ())
 
     def party(self, address: HostPort, config: UserAgentConfig | None = None) -> Party:
         """A new party at this address."""

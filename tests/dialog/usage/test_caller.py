@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dialog.dns import Answer
 from dialog.events import (
     CallAnswered,
     CallCancelled,
@@ -270,7 +271,7 @@ def test_cancel_while_the_name_is_looked_up(pair: Pair) -> None:
     usage = core.invite("sip:bob@slow.example.com", from_="<sip:alice@example.com>", body=b"v=0")
     (query,) = [effect.query for effect in core.take_effects() if hasattr(effect, "query")]
     usage.cancel()
-    core.resolved(query, (pair.bob.address,), pair.wire.now)
+    core.resolved(query, Answer((pair.bob.address[0],)), pair.wire.now)
     pair.run()
     assert pair.alice.only(CallFailed).cause == "cancelled"
     assert pair.alice.sent == []

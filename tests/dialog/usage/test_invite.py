@@ -331,7 +331,7 @@ def test_an_unknown_host_is_a_transport_failure(pair: Pair) -> None:
 
 
 def test_a_name_is_looked_up(pair: Pair) -> None:
-    pair.wire.names["bob.example.com"] = (pair.bob.address,)
+    pair.wire.names["bob.example.com"] = (pair.bob.address[0],)
     pair.alice.core.invite("sip:bob@bob.example.com", from_="<sip:alice@example.com>", body=b"v=0")
     pair.run()
     assert pair.bob.of(IncomingCall)
