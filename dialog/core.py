@@ -235,6 +235,10 @@ class Core:
         """A Call-ID nobody else has."""
         return f"{self.random.getrandbits(128):032x}"
 
+    def new_branch(self, request: Request) -> str:
+        """A branch nobody else has, for this request (section 8.1.1.7)."""
+        return f"{MAGIC_COOKIE}{self.random.getrandbits(64):016x}"
+
     def new_sequence(self) -> int:
         """A first CSeq number, well under 2**31 (section 8.1.1.5)."""
         return self.random.randrange(1, 1 << 16)
@@ -362,7 +366,7 @@ class Core:
 
     def add_via(self, request: Request, flow: Flow) -> None:
         """Write our Via, with a new branch, into a request that is to go on this flow."""
-        branch = f"{MAGIC_COOKIE}{self.random.getrandbits(64):016x}"
+        branch = self.new_branch(request)
         sent_by = f"{format_host(self._host(flow))}:{flow.local[1]}"
         request.headers.insert("Via", f"SIP/2.0/{flow.transport} {sent_by};branch={branch};rport")
 

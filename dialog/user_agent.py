@@ -128,7 +128,7 @@ class UserAgent:
         self._started().authentication.credentials_for = credentials_for
 
     def route(self, account: SipUri, proxies: Iterable[NameAddr] = (), home: SipUri | None = None) -> None:
-        """Send an account's requests outside dialogs by `proxies`, or those to its own domain to `home`."""
+        """Send an account's requests outside dialogs by `proxies`; without, those to its domain to `home`."""
         bindings = self._started().bindings
         bindings.set_routes(account, proxies)
         if home is not None:

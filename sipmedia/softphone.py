@@ -16,6 +16,7 @@ from dialog.config import UserAgentConfig
 from dialog.errors import AddressInUse as SipAddressInUse
 from dialog.errors import BadAddress, LocalProtocolError, ParseError
 from dialog.server_selection import wish_for
+from dialog.registration_events import RegistrationEvent
 from dialog.service_events import ServiceEvent
 from dialog.services import Services
 from dialog.tls_settings import TlsSettings
@@ -45,14 +46,12 @@ _TRACES_WITHOUT_CALL = 64
 
 
 class Softphone(TransferringPhone):
-    """A SIP phone on one address; an async context manager.
+    """A SIP phone on one UDP address; an async context manager.
 
         async with Softphone(Account("sip:alice@127.0.0.1"), bind="127.0.0.1:5060") as phone:
             call = await phone.call("sip:bob@127.0.0.1:5062")
 
     The first account is the one calls are placed with. ``bind`` is HOST:PORT, port 0 takes a free one.
-    ``transports`` are those it listens on and connects by: "udp", "tcp", "tls", "ws", "wss"; UDP and TCP
-    share the port, TLS has ``tls_port`` of the config and needs a certificate in ``tls`` to be listened on.
     ``media`` is a running :class:`media.MediaManager` to share, or the settings of one that the phone makes
     and closes itself. Events: ``incoming_call``, ``call_created``, ``error`` (:mod:`sipmedia.events`). A call
     that no ``incoming_call`` handler is there for is answered 480, one whose handler raised 500.
