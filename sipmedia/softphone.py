@@ -16,7 +16,6 @@ from dialog.config import UserAgentConfig
 from dialog.errors import AddressInUse as SipAddressInUse
 from dialog.errors import BadAddress, LocalProtocolError, ParseError
 from dialog.server_selection import wish_for
-from dialog.registration_events import RegistrationEvent
 from dialog.service_events import ServiceEvent
 from dialog.services import Services
 from dialog.tls_settings import TlsSettings
