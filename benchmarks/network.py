@@ -9,6 +9,8 @@ from sipmedia.simulation import GilbertElliott, Network
 ALICE, BOB = "10.0.0.1", "10.0.0.2"
 """Who speaks, and who listens."""
 _DELAY_S = 0.02
+_PHASE_S = 0.02
+"""The listener's clock ticks so often; where in between a packet comes is the seed's, too."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,9 @@ class Condition:
         network = Network(seed)
         alice, bob = network.host(ALICE), network.host(BOB)
         loss = GilbertElliott.of(self.loss, self.burst) if self.burst > 1 else self.loss
-        network.link(alice, bob, delay=_DELAY_S, loss=loss, jitter=self.jitter_ms / 1000)
+        # Golden ratio: a few seeds are spread evenly already.
+        delay = _DELAY_S + seed * 0.618 % 1.0 * _PHASE_S
+        network.link(alice, bob, delay=delay, loss=loss, jitter=self.jitter_ms / 1000)
         return network
 
 

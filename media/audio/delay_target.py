@@ -23,6 +23,9 @@ _MEMORY_S = 1.0
 _BASE_WINDOW_S = 2.0
 _JUMP_BACK_S = 0.5
 _EVALUATE_S = 0.2
+_EVALUATE_EARLY_S = 0.04
+_EARLY = 15
+"""So often at first: what is learned while nobody speaks yet costs nothing."""
 _NEGLIGIBLE = 1e-3
 _NEVER = float("inf")
 _PEAK_RISE_MS = 40.0
@@ -37,6 +40,7 @@ class DelayTarget:
         "_base_until",
         "_bins_per_s",
         "_counts",
+        "_early",
         "_evaluated",
         "_forgotten",
         "_histogram",
@@ -77,6 +81,7 @@ class DelayTarget:
         self._evaluated = self._base_until = 0.0
         self._least_now = self._least_then = _NEVER
         self._forgotten = True
+        self._early = _EARLY
         self._prompt = False
         self._prompt_count = 0
         self._peak_ms = self._peak_apart_s = 0.0
@@ -119,7 +124,8 @@ class DelayTarget:
 
     def evaluate(self, now: float) -> None:
         """Make `needed_ms` of what was counted, and let the base forget."""
-        self.evaluate_at = now + _EVALUATE_S
+        self.evaluate_at = now + (_EVALUATE_S if self._early <= 0 else _EVALUATE_EARLY_S)
+        self._early -= 1
         if now >= self._base_until:
             if self._base_until:
                 self.base = min(self._least_now, self._least_then)

@@ -46,9 +46,13 @@ _MARGIN_MS = 8.0
 _LEAST_MARGIN_MS = 3.0
 """With less than this before packets would come too late, the delay is made longer."""
 _UNHURRIED_S = 0.04
-"""How often to look for a pause, while packets are just in time or nearly so."""
+"""How often to look for a pause, while the delay is nearly what it should be."""
+_SETTLED_S = 0.5
+"""After it was made longer it is not made shorter for so long."""
 _SURPLUS_MS = 3.0
 """With more than this beyond the target and a block, it is made shorter."""
+_URGENT_SURPLUS_MS = 25.0
+"""With more than this, at once."""
 
 
 class _State(enum.Enum):
@@ -76,6 +80,7 @@ class JitterBuffer:
         "_extra_ms",
         "_frame",
         "_frame_ms",
+        "_grown_at",
         "_hold",
         "_last_played",
         "_last_timestamp",
@@ -92,6 +97,7 @@ class JitterBuffer:
         "concealed",
         "current_delay_ms",
         "floor_ms",
+        "gaps",
         "grown",
         "late",
         "lengthened",
@@ -126,6 +132,8 @@ class JitterBuffer:
         """How much sound was added by stretching, less what was left out by compressing."""
         self.concealed = 0
         """Frames that were missing in their turn (silence at the end of a spurt does not count)."""
+        self.gaps = 0
+        """How often the buffer was empty because of a packet that did not come at all."""
         self.spurts = 0
         """How often playing began anew."""
         self._delay_ms = delay_ms
@@ -160,7 +168,7 @@ class JitterBuffer:
         self._packets.clear()
         self._state = _IDLE
         self._cursor = self._newest = self._last_timestamp = self._last_played = 0
-        self._start = self.check_at = 0.0
+        self._start = self.check_at = self._grown_at = 0.0
         self._dry = 0
         self._end: int | None = None
 
@@ -193,7 +201,7 @@ class JitterBuffer:
             self._begin(extended, arrival, transit)
             ahead = 0
         self._arrivals.observe(transit)
-        if ahead < 0 and not self._take_late(extended, -ahead, transit):
+        if ahead < 0 and not self._take_late(extended, -ahead, arrival, transit):
             return
         if len(self._packets) >= CAPACITY:
             self.overflow += 1
@@ -203,6 +211,8 @@ class JitterBuffer:
         if self._dry:  # what was missing was the middle of a spurt, not its end
             self.concealed += self._dry
             self._dry = 0
+            if ahead >= 0:
+                self.gaps += 1
         self._packets[extended] = (payload_type, payload, arrival)
         if extended > self._newest:
             self._newest = extended
@@ -292,13 +302,18 @@ class JitterBuffer:
         self.current_delay_ms = delay_ms = ahead_ms + held_ms
         if self._strict:
             return 0.0
-        surplus_ms = delay_ms - self._extra_ms - self.target_ms
-        if surplus_ms > frame_ms + _SURPLUS_MS:
-            self.check_at = now
-            return _LEAST_MARGIN_MS - surplus_ms
         # The next packet is got when less than a frame is held; by that much it must be there sooner.
         odd_ms = held_ms % frame_ms
         spare_ms = delay_ms - (self._extra_ms or odd_ms)
+        surplus_ms = delay_ms - self._extra_ms - self.target_ms
+        if surplus_ms > frame_ms + _SURPLUS_MS:
+            if now < self._grown_at + _SETTLED_S:
+                return 0.0
+            self.check_at = now if surplus_ms > frame_ms + _URGENT_SURPLUS_MS else now + _UNHURRIED_S
+            if self._extra_ms:
+                return _LEAST_MARGIN_MS - surplus_ms
+            # A little more than a whole frame, and the next one would be wanted a tick sooner.
+            return -odd_ms - (spare_ms - self.target_ms) // frame_ms * frame_ms
         if odd_ms and not self._extra_ms and spare_ms >= self.target_ms:
             return -odd_ms  # left over from stretching: it is delay that protects from nothing
         most_ms = self._max_delay_ms - frame_ms - _LEAST_MARGIN_MS
@@ -313,6 +328,7 @@ class JitterBuffer:
         """So much was added, or left out when less than 0; nothing more for `pause_s`."""
         if added_ms > 0:
             self.lengthened += 1
+            self._grown_at = now
         else:
             self.shortened += 1
         self.stretched_ms += added_ms
@@ -336,7 +352,7 @@ class JitterBuffer:
             self.overflow += 1
         self._cursor = min(self._packets)
 
-    def _take_late(self, timestamp: int, behind: int, transit: float) -> bool:
+    def _take_late(self, timestamp: int, behind: int, arrival: float, transit: float) -> bool:
         """Whether a packet whose turn is `behind` us is played still; the cursor goes back for it."""
         if self._state is _FILLING and behind <= self._limit:  # the first packets came out of order
             self._cursor = timestamp
@@ -348,6 +364,7 @@ class JitterBuffer:
             lag_ms = (transit - self._arrivals.base) * 1000
             if lag_ms <= self._max_delay_ms:
                 self.grown += 1
+                self._grown_at = arrival
                 self._cursor = timestamp
                 self.check_at = 0.0
                 return True

@@ -28,16 +28,17 @@ _LONGEST_PIECE_MS = 15.0
 _ALIKE = 0.9
 """How alike the ends must be where sound is cut, at first; less with the time that none was found."""
 _VERY_ALIKE = 0.97
+_UNTIL_QUIET_S = 3.0
+"""What is not urgent waits so long for a pause, and then for sound that is very much alike."""
 _PATIENCE_S = 0.25
 _URGENT_MS = 60.0
 _GUARD_S = 10.0
 """How long after losses the next packet is waited for, as it helps to make up for one."""
-_OFTEN_S = 5.0
-"""Two losses in this time are no accident."""
 _LONGEST_GAP_MS = 120
 """Nobody's voice is known for longer: what fills longer gaps fades out, and goes on with what comes."""
 _PAUSE_S = 0.06
 """Between two cuts into sound that can be heard."""
+_NOTHING: Samples = np.zeros(0, np.int16)
 
 
 class Playout:
@@ -52,15 +53,16 @@ class Playout:
         "_concealer",
         "_decoder",
         "_decoders",
+        "_gaps",
         "_guarded_until",
         "_idle",
-        "_lost_at",
         "_noise",
         "_noise_type",
         "_own",
         "_packet",
         "_pause",
         "_payload_type",
+        "_played",
         "_playing_type",
         "_rest",
         "_wished_at",
@@ -87,7 +89,7 @@ class Playout:
         self._noise: ComfortNoise | None = None
         self._noise_type: int | None = None
         self._pause: ConcealingDecoder | ComfortNoise | None = None
-        self._lost_at = -_OFTEN_S
+        self._gaps = 0  # of the buffer's, known here
         self._packet = 0  # samples in the last one
         self._guarded_until = 0.0
         self._payload_type = -1
@@ -95,6 +97,7 @@ class Playout:
         self.packet_ms = float(block_ms)
         """How much sound the peer puts into a packet, as far as it is not a block."""
         self._rest: Samples | None = None
+        self._played = _NOTHING  # the last block
         self._idle = True
         self._wished_at: float | None = None
         self.configure(codecs, block_ms)
@@ -161,6 +164,7 @@ class Playout:
             got = buffer.get(now)
             if got is None:
                 self._idle = True
+                self._played = _NOTHING
                 return None
             if not isinstance(got, int):
                 begins = self._idle
@@ -168,6 +172,7 @@ class Playout:
                 if samples is not None:
                     size = len(samples)
                     if size == self.block:
+                        self._played = samples
                         return samples
                     self._rest = samples
                     units = size * self._clock_rate_hz // self.sample_rate_hz
@@ -176,12 +181,16 @@ class Playout:
                         return None
             else:
                 self._rest = self._concealed(got, self._block_units, now)
-        return self._next_block(now)
+        block = self._next_block(now)
+        self._played = _NOTHING if block is None else block
+        return block
 
     def _adjust(self, now: float) -> None:
         """Make the delay what the buffer wishes, by a piece of a pitch period or a few."""
         buffer, rest = self.buffer, self._rest
         per_ms = self.sample_rate_hz / 1000
+        if buffer.gaps != self._gaps:
+            self._gaps, self._guarded_until = buffer.gaps, now + _GUARD_S
         # The packet after a gap must be there when the gap begins, for its copy of what was lost to be used.
         packet_ms = self._packet / per_ms if self._own is not None else 0.0
         buffer.floor_ms = max(self._block_ms, packet_ms) if now < self._guarded_until else 0.0
@@ -189,25 +198,25 @@ class Playout:
         if not wish_ms:
             self._wished_at = None
             return
-        if self._wished_at is None:
-            self._wished_at = now
+        self._wished_at = now if self._wished_at is None else self._wished_at
         sound = self._gathered(now, int(_STRETCH_OF_MS * per_ms))
         if sound is None:
             return
-        urgency = (now - self._wished_at) / _PATIENCE_S
-        urgency += max(0.0, abs(wish_ms) - _LONGEST_PIECE_MS) / _URGENT_MS
-        alike = _ALIKE - 0.5 * min(1.0, urgency) if urgency < 2.0 else -1.0
+        rate, quiet, waited_s = self.sample_rate_hz, is_quiet(sound), now - self._wished_at
         if buffer.check_at > now:
+            if not quiet and waited_s < _UNTIL_QUIET_S:
+                return
             alike = _VERY_ALIKE
-        rate = self.sample_rate_hz
+        else:
+            urgency = waited_s / _PATIENCE_S + max(0.0, abs(wish_ms) - _LONGEST_PIECE_MS) / _URGENT_MS
+            alike = _ALIKE - 0.5 * min(1.0, urgency) if urgency < 2.0 else -1.0
         if wish_ms < 0:
             changed = shortened(sound, rate, -wish_ms, alike)
         else:
-            changed = lengthened(sound, rate, max(wish_ms, _LONGEST_PIECE_MS), alike)
-        self._rest = sound if changed is None else changed
+            changed = lengthened(sound, _NOTHING if quiet else self._played, rate, wish_ms, alike)
         if changed is not None:
-            self._wished_at = None
-            buffer.stretched((len(changed) - len(sound)) / per_ms, 0.0 if is_quiet(sound) else _PAUSE_S, now)
+            self._rest, self._wished_at = changed, None
+            buffer.stretched((len(changed) - len(sound)) / per_ms, 0.0 if quiet else _PAUSE_S, now)
 
     def _gathered(self, now: float, samples: int) -> Samples | None:
         """What is held, and more of what is buffered up to `samples`; None if there is not enough to cut."""
@@ -317,7 +326,7 @@ class Playout:
             known = following is not None and following[0] == self._playing_type
             if self._pause is None and known and hole * 1000 <= _LONGEST_GAP_MS * clock:
                 assert following is not None
-                self._lost(now)
+                self._guarded_until = now + _GUARD_S
                 n = max(1, hole * rate // clock)
                 buffer.conceal(hole)
                 if own is None:
@@ -339,11 +348,6 @@ class Playout:
             return self._concealer.conceal(n)
         filled = self._concealer.between(n, after)
         return np.concatenate((filled, self._concealer.good(after)))
-
-    def _lost(self, now: float) -> None:
-        if now - self._lost_at < _OFTEN_S:
-            self._guarded_until = now + _GUARD_S
-        self._lost_at = now
 
     def _comfort(self, payload: bytes) -> Samples | None:
         """The first block of a pause."""
@@ -393,3 +397,4 @@ class Playout:
         self._concealer = Concealer(codec.sample_rate_hz)
         self._noise = self._pause = None
         self._rest = None
+        self._played = _NOTHING

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from media.frame import Samples
 
 _SHORTEST_MS = 2.5
-_LONGEST_MS = 15.0
+_LONGEST_PERIOD_MS = 15.0
 _BLEND_MS = 5.0
 _LONGEST_BLEND_MS = 10.0
+_AS_GOOD = 0.15
+"""By how much a better fitting piece may be less alike: one cut is heard less than two."""
 _QUIET = 80.0
 """Nobody hears a cut in what is below this (RMS): 52 dB below full scale."""
 
@@ -28,12 +30,12 @@ def is_quiet(samples: Samples) -> bool:
 
 
 def shortened(samples: Samples, sample_rate_hz: int, most_ms: float, likeness: float) -> Samples | None:
-    """`samples` less a piece of 2.5 to 15 ms and `most_ms` at most; None where none is alike enough.
+    """`samples` less a piece of 2.5 ms to `most_ms`, as long as can be; None where none is alike enough.
 
     `likeness` from 1 (the very same) over 0 (anything will do) is what the pieces either side must have in
-    common. Where it is quiet the piece is as long as can be. Beginning and end stay as they are.
+    common. Beginning and end stay as they are.
     """
-    found = _cut(samples, sample_rate_hz, most_ms, likeness)
+    found = _cut(samples, sample_rate_hz, 0.0, most_ms, likeness)
     if found is None:
         return None
     lag, blend = found
@@ -43,50 +45,75 @@ def shortened(samples: Samples, sample_rate_hz: int, most_ms: float, likeness: f
     return joined
 
 
-def lengthened(samples: Samples, sample_rate_hz: int, most_ms: float, likeness: float) -> Samples | None:
-    """`samples` and a piece of them once more; all else as in `shortened`."""
-    found = _cut(samples[::-1], sample_rate_hz, most_ms, likeness)
+def lengthened(
+    samples: Samples, before: Samples, sample_rate_hz: int, least_ms: float, likeness: float
+) -> Samples | None:
+    """`samples` and a piece of them, and of the sound `before` them, once more; all else as in `shortened`.
+
+    The piece has `least_ms`, and where there is something to be heard up to 15 ms more, as it fits; less if
+    there is too little sound.
+    """
+    whole = np.concatenate((before, samples))
+    found = _cut(whole[::-1], sample_rate_hz, least_ms, least_ms + _LONGEST_PERIOD_MS, likeness)
     if found is None:
         return None
     lag, blend = found
     # The last `blend` samples before the jump back lead over to those a lag earlier.
     rise = _rise(blend)
-    turn = len(samples) - blend
-    back = samples[turn - lag :].copy()
-    back[:blend] = np.rint(samples[turn:] * (1.0 - rise) + back[:blend] * rise).astype(np.int16)
-    return np.concatenate((samples[:turn], back))
+    turn = len(whole) - blend
+    back = whole[turn - lag :].copy()
+    back[:blend] = np.rint(whole[turn:] * (1.0 - rise) + back[:blend] * rise).astype(np.int16)
+    return np.concatenate((whole[len(before) : turn], back))
 
 
-def _cut(samples: Samples, sample_rate_hz: int, most_ms: float, likeness: float) -> tuple[int, int] | None:
+def _cut(
+    samples: Samples, sample_rate_hz: int, least_ms: float, most_ms: float, likeness: float
+) -> tuple[int, int] | None:
     """The lag at which the beginning is met again, and how many samples to blend there."""
     per_ms = sample_rate_hz / 1000
     shortest = int(_SHORTEST_MS * per_ms)
     least_blend = int(_BLEND_MS * per_ms)
     room = len(samples) - least_blend
+    least, longest = int(min(room, least_ms * per_ms)), int(min(room, most_ms * per_ms))
     if is_quiet(samples):
-        lag = int(min(room, most_ms * per_ms))
+        lag = least if least > shortest else longest
         return (lag, least_blend) if lag >= shortest else None
-    longest = int(min(room, most_ms * per_ms, _LONGEST_MS * per_ms))
-    if longest < shortest:
+    least = max(shortest, min(least, longest - shortest))
+    if longest < least:
         return None
     signal = samples.astype(np.float32)
     compared = min(len(signal) - longest, int(_LONGEST_BLEND_MS * per_ms))
-    lag, alike = best_lag(signal, compared, shortest, longest)
-    return (lag, compared) if alike >= likeness else None
+    alike = likenesses(signal, compared, least, longest)
+    best = int(np.argmax(alike))
+    if alike[best] < likeness:
+        return None
+    if least == shortest:  # the longer the better
+        peak = alike[1:-1]
+        peaks = (peak >= max(likeness, alike[best] - _AS_GOOD)) & (peak >= alike[:-2]) & (peak >= alike[2:])
+        best = max(best, int(np.flatnonzero(peaks)[-1]) + 1) if peaks.any() else best
+    return least + best, compared
 
 
 def best_lag(
     signal: NDArray[np.floating[Any]], compared: int, shortest: int, longest: int
 ) -> tuple[int, float]:
     """Where from `shortest` to `longest` the first `compared` samples come again, and how alike (-1 to 1)."""
+    alike = likenesses(signal, compared, shortest, longest)
+    best = int(np.argmax(alike))
+    return shortest + best, float(alike[best])
+
+
+def likenesses(
+    signal: NDArray[np.floating[Any]], compared: int, shortest: int, longest: int
+) -> NDArray[np.float64]:
+    """How alike (-1 to 1) the first `compared` samples are to those at each lag."""
     beginning = signal[:compared]
     span = signal[shortest : longest + compared]
     correlation = np.correlate(span, beginning, "valid")
     sums = np.concatenate((np.zeros(1), np.cumsum(span * span, dtype=np.float64)))
     energy = sums[compared:] - sums[:-compared]
-    alike = correlation / np.sqrt(np.maximum(energy * float(beginning @ beginning), 1.0))
-    best = int(np.argmax(alike))
-    return shortest + best, float(alike[best])
+    alike: NDArray[np.float64] = correlation / np.sqrt(np.maximum(energy * float(beginning @ beginning), 1.0))
+    return alike
 
 
 def _rise(n: int) -> NDArray[np.float64]:

@@ -110,6 +110,44 @@ def test_jitter_is_learned_in_a_moment_and_then_costs_nothing(jitter_ms: int) ->
     assert jitter_ms - 10 < median < jitter_ms + 32
 
 
+@pytest.mark.parametrize("phase_ms", range(0, 20, 3))
+def test_where_packets_are_lost_the_one_after_is_kept_in_hand(phase_ms: int) -> None:
+    """Whenever in a tick they come, also where a lost one is noticed by nothing being there at all."""
+    result = run(phase_s=phase_ms / 1000, silent=lambda at: round(at * 50) % 50 == 30, seconds=30)
+    assert result.delay_after(15) < 46
+    assert min(delay for at, delay in result.delays if at > 15) > 20
+    assert result.buffer.late == result.buffer.grown == 0
+    clean = run(phase_s=phase_ms / 1000, silent=lambda at: at < 6 and round(at * 50) % 50 == 30, seconds=30)
+    assert clean.delays[-1][1] < 36
+
+
+def test_more_delay_is_made_by_one_cut_at_once_where_it_is_urgent() -> None:
+    result = run(lag=lambda at, draw: 0.05 * draw.random() if at > 3 else 0.0, seconds=8)
+    assert result.buffer.lengthened <= 6
+    assert result.buffer.shortened <= 2
+    assert result.buffer.late == 0
+
+
+class Noting(JitterBuffer):
+    """Notes when sound was stretched that can be heard."""
+
+    heard_at: list[float]
+
+    def stretched(self, added_ms: float, pause_s: float, now: float) -> None:
+        super().stretched(added_ms, pause_s, now)
+        if pause_s:
+            self.heard_at.append(now - 10)
+
+
+def test_what_is_not_urgent_waits_for_a_pause() -> None:
+    """Losses call for a packet in hand, and that has time."""
+    buffer = Noting(8000, 20)
+    buffer.heard_at = []
+    result = run(phase_s=0.016, silent=lambda at: round(at * 50) in (60, 90), seconds=12, buffer=buffer)
+    assert result.stretches >= 2
+    assert buffer.heard_at == []
+
+
 def test_strict_never_stretches() -> None:
     strict = JitterBuffer(8000, 20, delay_ms=60, strict=True)
     result = run(lag=lambda _, draw: draw.random() * 0.1, seconds=10, buffer=strict)
@@ -125,7 +163,7 @@ def test_after_a_pause_the_delay_is_what_the_network_needs() -> None:
         seconds=16,
         silent=lambda at: 8.8 < at < 9.6,
     )
-    assert result.delay_after(9.7) < 40
+    assert result.delay_after(9.9) < 40
     again = run(lag=lambda at, draw: 0.08 * draw.random(), seconds=16, silent=lambda at: 8.0 < at < 9.0)
     assert again.buffer.grown + again.buffer.late <= 8
     assert again.buffer.spurts == 2

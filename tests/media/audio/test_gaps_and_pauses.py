@@ -12,6 +12,8 @@ from media.errors import CodecError
 from media.frame import Samples
 
 NOISE = 13
+LOUD = 100
+"""What is not as loud as this may be stretched at any time."""
 
 
 class Speaking:
@@ -25,15 +27,15 @@ class Speaking:
         if number == 255:
             raise CodecError("none of ours")
         self.asked.append(("decode", number, 160))
-        return np.full(160, number, np.int16)
+        return np.full(160, number * LOUD, np.int16)
 
     def conceal(self, n: int) -> Samples:
         self.asked.append(("conceal", -1, n))
-        return np.full(n, -1, np.int16)
+        return np.full(n, -LOUD, np.int16)
 
     def recover(self, payload: bytes, n: int) -> Samples | None:
         self.asked.append(("recover", payload[0], n))
-        return np.full(n, -payload[0], np.int16) if n <= 320 else None
+        return np.full(n, -payload[0] * LOUD, np.int16) if n <= 320 else None
 
 
 class Played:
@@ -59,7 +61,7 @@ class Played:
             block = self.playout.pull(tick * 0.02 + 0.001)
             if block is None:
                 block = self.playout.pause_sound()
-            heard.append(None if block is None else int(block[0]))
+            heard.append(None if block is None else int(block[0]) // LOUD)
         return heard
 
 
