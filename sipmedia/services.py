@@ -14,7 +14,7 @@ from dialog.status import reason_phrase
 from dialog.usage.question import Question
 from sipmedia.changing import settled
 from sipmedia.emitter import Emitter
-from sipmedia.errors import InvalidAddress, RequestFailed
+from sipmedia.errors import InvalidAddress, PhoneClosed, RequestFailed
 from sipmedia.service_events import MessageReceived
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class ServicePhone(Emitter):
     def __init__(self) -> None:
         super().__init__()
         self._watchers: dict[object, Callable[[sip.ServiceEvent], None]] = {}
+        self._at_close: dict[object, Callable[[], None]] = {}
 
     @property
     def accounts(self) -> Sequence[Account]:
@@ -98,16 +99,27 @@ class ServicePhone(Emitter):
 
     # --- for calls, subscriptions and what else has a source ---
 
-    def watch(self, source: object, listener: Callable[[sip.ServiceEvent], None]) -> None:
-        """Give the events of ``source`` to ``listener``."""
+    def watch(
+        self,
+        source: object,
+        listener: Callable[[sip.ServiceEvent], None],
+        at_close: Callable[[], None] | None = None,
+    ) -> None:
+        """Give the events of ``source`` to ``listener``, and call ``at_close`` if the phone closes before."""
         self._watchers[source] = listener
+        if at_close is not None:
+            self._at_close[source] = at_close
 
     def forget(self, source: object) -> None:
         """Nobody listens to ``source`` any more."""
         self._watchers.pop(source, None)
+        self._at_close.pop(source, None)
 
     async def answer_to(self, question: Question) -> Response:
-        """Wait for the answer. :raises RequestFailed: when there is none (408, 503)."""
+        """Wait for the answer.
+
+        :raises RequestFailed: when there is none (408, 503). :raises PhoneClosed: when the phone closes.
+        """
         future: asyncio.Future[sip.Answered] = asyncio.get_running_loop().create_future()
 
         def answered(event: sip.ServiceEvent) -> None:
@@ -115,7 +127,11 @@ class ServicePhone(Emitter):
             if isinstance(event, sip.Answered) and not future.done():
                 future.set_result(event)
 
-        self.watch(question, answered)
+        def closed() -> None:
+            if not future.done():
+                future.set_exception(PhoneClosed("the phone closed before there was an answer"))
+
+        self.watch(question, answered, closed)
         await settled(future)
         event = future.result()
         if event.response is None:
@@ -128,6 +144,12 @@ class ServicePhone(Emitter):
         services = usage.core.services
         question = services.ask_in_call(usage, "MESSAGE", content_type=content_type, body=body)
         _delivered(await self.answer_to(question))
+
+    def close_services(self) -> None:
+        """The phone closes: nothing is awaited any more; what is kept up elsewhere is taken back."""
+        for at_close in list(self._at_close.values()):
+            at_close()
+        self._at_close.clear()
 
     # --- from the user agent ---
 

@@ -172,6 +172,7 @@ class Softphone(TransferringPhone):
     async def _close(self) -> None:
         if self._agent is None:
             return
+        self.close_services()
         calls = list(self._calls.values())
         for call in calls:
             call.close()

@@ -77,6 +77,7 @@ class PhoneSubscription(Emitter):
         self._again: asyncio.TimerHandle | None = None
         self._usage: Subscription | None = None
         self._subscribe()
+        phone.watch(self, self._take, self._close)
 
     @property
     def over(self) -> bool:
@@ -109,6 +110,15 @@ class PhoneSubscription(Emitter):
         self._began = self._loop.time()
         self._usage = self._begin()
         self._phone.watch(self._usage, self._take)
+
+    def _close(self) -> None:
+        """The phone closes."""
+        self._leaving = True
+        if self._again is not None:
+            self._again.cancel()
+        if self._usage is not None:
+            self._usage.unsubscribe()
+        self._end("local", 0, "the phone is closing")
 
     def _take(self, event: sip.ServiceEvent) -> None:
         match event:
@@ -146,6 +156,7 @@ class PhoneSubscription(Emitter):
     def _end(self, by: sip.SubscriptionEndedBy, status: int, reason: str) -> None:
         if self._over.done():
             return
+        self._phone.forget(self)
         over = SubscriptionOver(self, by, status, reason)
         self._over.set_result(over)
         if not self._there.done():
@@ -186,7 +197,7 @@ class PhonePublication(Emitter):
         loop = asyncio.get_running_loop()
         self._there: asyncio.Future[None] = loop.create_future()
         self._over: asyncio.Future[None] = loop.create_future()
-        phone.watch(publication, self._take)
+        phone.watch(publication, self._take, publication.remove)
 
     async def established(self) -> None:
         """Wait until it is published. :raises SubscriptionFailed: when it is refused."""

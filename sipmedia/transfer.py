@@ -86,6 +86,15 @@ class TransferringCall(ChangingCall):
         await other.hangup()
         return outcome
 
+    async def message(self, text: str | bytes, *, content_type: str = "text/plain;charset=utf-8") -> None:
+        """Send a message to the far end within the call (RFC 3428 section 4), and wait until it is delivered.
+
+        :raises RequestFailed: when it is not. :raises InvalidCallState: before the call is answered.
+        """
+        usage = await self._confirmed_usage("send a message")
+        body = text.encode() if isinstance(text, str) else text
+        await self.services.message_in(usage, body, content_type)
+
     # --- for the phone ---
 
     @property
