@@ -10,11 +10,13 @@ from media.dtmf.telephone_event import DtmfDigit, TelephoneEventReceiver
 from media.errors import BadPacket
 from media.frame import AudioFrame
 from media.plan import Address, StreamPlan
-from media.rtp.packet import RtpPacket
+from media.rtp.packet import HEADER, HEADER_SIZE, PLAIN, RtpPacket
 from media.rtp.receiver import Receiver
 from media.rtp.source import Source, Verdict, plausible
 
 Fail = Callable[[str, Exception], object]
+
+_unpack = HEADER.unpack_from
 
 
 class Listener(Protocol):
@@ -146,37 +148,38 @@ class Inbound:
 
     def receive(self, data: bytes, address: Address, arrival: float) -> None:
         """Take one datagram that is no RTCP; whatever it is, it does no harm."""
-        try:
-            packet = RtpPacket.parse(data)
-        except BadPacket:
-            self.garbage += 1
-            return
-        payload_type = packet.payload_type
+        if len(data) >= HEADER_SIZE and data[0] == PLAIN:  # nearly every one; no object is made for it
+            _, second, sequence_number, timestamp, ssrc = _unpack(data)
+            payload_type, payload = second & 0x7F, data[HEADER_SIZE:]
+        else:
+            try:
+                packet = RtpPacket.parse(data)
+            except BadPacket:
+                self.garbage += 1
+                return
+            payload_type, payload = packet.payload_type, packet.payload
+            sequence_number, timestamp, ssrc = packet.sequence_number, packet.timestamp, packet.ssrc
         if payload_type not in self._clocks:
             self.garbage += 1
             return
         source = self.source
-        if (packet.ssrc != source.ssrc or address != source.address) and not self._admit(
-            packet, address, arrival
-        ):
+        if (ssrc != source.ssrc or address != source.address) and not self._admit(data, address, arrival):
             return
         receiver = self.receiver
         assert receiver is not None
-        timestamp = packet.timestamp
         is_event = payload_type == self._event_type
         if payload_type != self._heard_type and not is_event:
             self._heard_type = payload_type
             receiver.follow_clock(self._clocks[payload_type])
-        if receiver.receive(packet.sequence_number, timestamp, arrival, not is_event) < 0:
+        if receiver.receive(sequence_number, timestamp, arrival, not is_event) < 0:
             return
-        payload = packet.payload
         self.last_arrival = arrival
         self.bytes += len(payload)
         if self.forwarder is not None and self._receives:
-            self.forwarder.receive(packet, arrival)
+            self.forwarder.receive(RtpPacket.parse(data), arrival)
         if is_event:
             self.playout.end_pause()
-            self._receive_event(packet, arrival)
+            self._receive_event(RtpPacket.parse(data), arrival)
         elif payload and self._sinks and self._receives:
             self.playout.put(timestamp, payload_type, payload, arrival)
 
@@ -208,8 +211,9 @@ class Inbound:
         """So many ticks were left out."""
         self.elapsed_ms += blocks * self._block_ms
 
-    def _admit(self, packet: RtpPacket, address: Address, arrival: float) -> bool:
+    def _admit(self, data: bytes, address: Address, arrival: float) -> bool:
         """Decide on a packet that is not of the locked source; locks on to it if it may be."""
+        packet = RtpPacket.parse(data)
         receiver, source = self.receiver, self.source
         silent_s, continues = 0.0, False
         if receiver is not None:

@@ -69,7 +69,8 @@ class Echo:
         size = len(frame.samples)
         self._frames.append(frame)
         self._held += size
-        self._largest = max(self._largest, size)
+        if size > self._largest:
+            self._largest = size
 
     def pull(self, n: int) -> AudioFrame | None:
         """The oldest `n` samples held, or None until there are that many."""

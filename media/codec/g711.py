@@ -52,6 +52,7 @@ def _a_law_decoder() -> NDArray[np.int16]:
     return (np.where(plain & 0x80, magnitude, -magnitude) << 3).astype(np.int16)
 
 
+_BYTE, _WORD = np.dtype(np.uint8), np.dtype(np.intp)  # quicker to give than the types themselves
 # Indexing with machine words (intp) keeps the GIL, where `take` and other index types let it go. Beside a
 # thread that computes each time may cost a switch interval: 100 calls sent 29 ms late (p99) by that.
 MU_LAW_ENCODE, MU_LAW_DECODE = _mu_law_encoder(), _mu_law_decoder()
@@ -68,7 +69,7 @@ class G711Encoder:
 
     def encode(self, samples: NDArray[np.int16]) -> bytes:
         """One byte a sample. Negative samples wrap around to the table's upper half."""
-        return self._table[samples.astype(np.intp)].tobytes()
+        return self._table[samples.astype(_WORD)].tobytes()
 
 
 class G711Decoder:
@@ -81,7 +82,7 @@ class G711Decoder:
 
     def decode(self, payload: bytes | memoryview) -> NDArray[np.int16]:
         """One sample a byte; any bytes are valid, none give none."""
-        return self._table[(np.frombuffer(payload, np.uint8) if payload else _NOTHING).astype(np.intp)]
+        return self._table[(np.frombuffer(payload, _BYTE) if payload else _NOTHING).astype(_WORD)]
 
 
 _NOTHING = np.zeros(0, np.uint8)

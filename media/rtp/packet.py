@@ -19,6 +19,8 @@ from media.errors import BadPacket
 
 HEADER = struct.Struct("!BBHII")
 HEADER_SIZE = HEADER.size
+PLAIN = 0x80
+"""The first byte of a packet that has neither padding, extension nor CSRCs: its payload follows `HEADER`."""
 _EXTENSION = struct.Struct("!HH")
 
 
@@ -72,7 +74,7 @@ class RtpPacket:
         if len(data) < HEADER_SIZE:
             raise BadPacket(f"RTP packet of {len(data)} bytes: the header alone has {HEADER_SIZE}")
         first, second, sequence_number, timestamp, ssrc = HEADER.unpack_from(data)
-        if first == 0x80:  # no padding, extension or CSRC: nearly every packet there is
+        if first == PLAIN:  # no padding, extension or CSRC: nearly every packet there is
             return cls(second & 0x7F, sequence_number, timestamp, ssrc, data[HEADER_SIZE:], second > 0x7F)
         if first >> 6 != 2:
             raise BadPacket(f"RTP version is {first >> 6}, not 2")

@@ -58,6 +58,30 @@ class Receiver:
         `timed` is False for packets whose timestamp is not their sampling time (telephone-events).
         """
         tracker = self.sequence
+        extended = tracker.highest + 1
+        if extended & 0xFFFF == sequence_number and self._seen == _WINDOW:  # the next one, as nearly always
+            tracker.highest = extended
+            self.received += 1
+            self.last_sequence_number = sequence_number
+        else:
+            extended = self._place(sequence_number)
+            if extended < 0:
+                return -1
+        if timed:
+            if self._last_arrival >= 0.0:
+                steps = (timestamp - self._last_timestamp) & 0xFFFFFFFF
+                if steps > 0x7FFFFFFF:
+                    steps -= 0x100000000
+                transit = abs((arrival - self._last_arrival) * self.clock_rate_hz - steps)
+                if transit < self.clock_rate_hz:  # a talkspurt whose timestamps jumped says nothing of jitter
+                    self._jitter += (transit - self._jitter) / 16
+            self._last_arrival = arrival
+            self._last_timestamp = timestamp
+        return extended
+
+    def _place(self, sequence_number: int) -> int:
+        """Count a packet that need not be the next one; its extended number, or -1."""
+        tracker = self.sequence
         highest = tracker.highest
         extended = tracker.update(sequence_number)
         if extended < 0:
@@ -72,23 +96,13 @@ class Receiver:
                 self.bursts += 1
                 if delta < MAX_DROPOUT:
                     self.losses.missing(highest + 1, delta - 1)
-        else:
-            bit = 1 << -delta
-            if self._seen & bit:
-                self.duplicates += 1
-                return -1
-            self._seen |= bit & _WINDOW
-            self.reordered += 1
-        if timed:
-            if self._last_arrival >= 0.0:
-                steps = (timestamp - self._last_timestamp) & 0xFFFFFFFF
-                if steps > 0x7FFFFFFF:
-                    steps -= 0x100000000
-                transit = abs((arrival - self._last_arrival) * self.clock_rate_hz - steps)
-                if transit < self.clock_rate_hz:  # a talkspurt whose timestamps jumped says nothing of jitter
-                    self._jitter += (transit - self._jitter) / 16
-            self._last_arrival = arrival
-            self._last_timestamp = timestamp
+            return extended
+        bit = 1 << -delta
+        if self._seen & bit:
+            self.duplicates += 1
+            return -1
+        self._seen |= bit & _WINDOW
+        self.reordered += 1
         return extended
 
     @property
