@@ -275,7 +275,7 @@ class Core:
         """Send a request without Via to `hop` by a new transaction; what becomes of it is told to `user`.
 
         `otherwise` is where it goes when there is no way to `hop`; `prepare` is called when the way is found,
-        for what a request says about it.
+        for what a request says about it; again with each server that it is tried at.
         """
         hop = self.bindings.route(request, hop)
 
@@ -284,7 +284,6 @@ class Core:
                 secure = _is_sips(request.uri) or _is_sips(hop)
                 request.headers.set("Contact", self.contact_for(flow, contact_user, secure=secure))
             if prepare is not None:
-                request.headers.remove("Contact")  # of another server's flow
                 prepare(flow)
 
         outgoing = Outgoing(self, request, hop, ready, otherwise)

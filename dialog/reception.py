@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from dialog.errors import ParseError
 from dialog.flow import MESSAGE_TRANSPORTS, Flow
@@ -24,6 +24,9 @@ class Reception:
     """Reads what comes, and answers by itself what is for no call."""
 
     __slots__ = ("_core", "dropped")
+
+    forwards: ClassVar[bool] = False
+    """Whether requests of others are ours to send on, so that responses to them may come."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -63,7 +66,7 @@ class Reception:
     def _receive_message(self, flow: Flow, message: Request | Response, data: bytes) -> None:
         try:
             if isinstance(message, Response):
-                validate_response(message)
+                validate_response(message, forwarded=self.forwards)
                 if not self._core.layer.receive_response(message):
                     self.dropped += 1
                 return

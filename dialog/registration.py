@@ -188,7 +188,7 @@ class Registration:
         elif response.status == 423 and self._take_longer(response):
             self._start()
         else:
-            self._failed(response.status, response.reason, retry_after(response))
+            self._failed(response.status, response.reason, retry_after(response), response)
 
     def on_failure(
         self, transaction: ClientTransaction | None, cause: Literal["timeout", "transport"]
@@ -258,6 +258,7 @@ class Registration:
             self._core.bindings.moved(self)
         host, port = self._core.public_address(flow)
         params = {} if flow.transport == "UDP" else {"transport": flow.transport.lower()}
+        request.headers.remove("Contact")  # what it said on the way to another server
         if self.settings.reg_id:
             params["ob"] = ""
         contact = SipUri(self.account.user, host, port, {k: v or None for k, v in params.items()})
@@ -362,7 +363,9 @@ class Registration:
         self._expires = shortest
         return True
 
-    def _failed(self, status: int, reason: str, wait: float | None) -> None:
+    def _failed(
+        self, status: int, reason: str, wait: float | None, response: Response | None = None
+    ) -> None:
         self._failures += 1
         retry_in: float | None = None
         if status in _FINAL and wait is None:
@@ -374,7 +377,7 @@ class Registration:
                 # Somewhat later than asked for, and not everybody at once.
                 retry_in = wait * (1.0 + 0.1 * self._core.random.random())
             self._schedule(retry_in, self._start)
-        self._core.emit(RegistrationFailed(self, status, reason, retry_in))
+        self._core.emit(RegistrationFailed(self, status, reason, retry_in, response))
 
     def _end(self, status: int, reason: str) -> None:
         self.state = RegistrationState.ENDED

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dialog.message import Response
     from dialog.registration import Registration
 
 
@@ -26,12 +27,15 @@ class Registered(RegistrationEvent):
 
 @dataclass(frozen=True, slots=True)
 class RegistrationFailed(RegistrationEvent):
-    """The registrar refused, or did not answer (408, 503). `retry_in`: seconds until it is asked again, None
-    when that would be of no use."""
+    """The registrar refused, or did not answer (408, 503, without `response`).
+
+    `retry_in`: seconds until it is asked again, None when that would be of no use.
+    """
 
     status: int
     reason: str
     retry_in: float | None
+    response: Response | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,9 @@ class UserAgent:
     `on_message` sees each message sent and received. Call `start` once, then anything, then `aclose`.
     """
 
+    core_type: type[Core] = Core
+    """What it drives; a proxy has a core of its own."""
+
     def __init__(
         self,
         config: UserAgentConfig,
@@ -80,7 +83,7 @@ class UserAgent:
         sockets = Sockets(self.config, self)
         await sockets.start()
         self._sockets = sockets
-        self._core = core = Core(self.config, chance, self._loop.time, self._wake)
+        self._core = core = self.core_type(self.config, chance, self._loop.time, self._wake)
         if self.on_message is not None:
             core.on_framed = self._trace_framed
 

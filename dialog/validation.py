@@ -38,10 +38,11 @@ def validate_request(request: Request) -> None:
         raise ParseError(400, "CSeq Method Does Not Match", "CSeq", request)
 
 
-def validate_response(response: Response) -> None:
+def validate_response(response: Response, *, forwarded: bool = False) -> None:
     """Raise ParseError without a status if the response cannot be used; it is to be dropped then.
 
-    Two Via values mean that it was for somebody else (section 8.1.3.3, RFC 4475 section 3.3.10).
+    Two Via values mean that it was for somebody else (section 8.1.3.3, RFC 4475 section 3.3.10), unless it is
+    one of a request that we `forwarded`.
     """
     try:
         _validate(response)
@@ -49,7 +50,7 @@ def validate_response(response: Response) -> None:
             _ = response.contacts
         if "Record-Route" in response.headers:
             _ = response.record_routes
-        if len(response.headers.split_all("Via")) > 1:
+        if not forwarded and len(response.headers.split_all("Via")) > 1:
             raise ParseError(None, "More Than One Via In A Response", "Via")
     except ParseError as error:
         error.status = None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         InvalidAddress,
         InvalidCallState,
         ModificationFailed,
+        NotRegistered,
         PhoneClosed,
         RequestFailed,
         SipMediaError,
@@ -46,12 +47,16 @@ if TYPE_CHECKING:
         MediaRegained,
         MediaStarted,
         Progress,
+        Registered,
+        RegistrationFailed,
         Resumed,
         Ringing,
+        Unregistered,
     )
     from sipmedia.headset import Headset
     from sipmedia.parties import CallState
     from sipmedia.playback import CallRecording, Playback
+    from sipmedia.registration import Registration
     from sipmedia.service_events import (
         MessageReceived,
         Replaced,
@@ -95,12 +100,16 @@ __all__ = [
     "MediaStarted",
     "MessageReceived",
     "ModificationFailed",
+    "NotRegistered",
     "PhoneClosed",
     "PhoneConfig",
     "PhonePublication",
     "PhoneSubscription",
     "Playback",
     "Progress",
+    "Registered",
+    "Registration",
+    "RegistrationFailed",
     "Replaced",
     "RequestFailed",
     "Resumed",
@@ -117,6 +126,7 @@ __all__ = [
     "TransferRequest",
     "TransferRequested",
     "Transferred",
+    "Unregistered",
     "Watcher",
     "bridge",
     "render_svg",
@@ -131,15 +141,18 @@ _HOMES = {
     "config": ("PhoneConfig",),
     "errors": (
         "AddressInUse", "CallEnded", "CallFailed", "InvalidAddress", "InvalidCallState", "ModificationFailed",
-        "PhoneClosed", "RequestFailed", "SipMediaError", "SubscriptionFailed", "TransferFailed",
+        "NotRegistered", "PhoneClosed", "RequestFailed", "SipMediaError", "SubscriptionFailed",
+        "TransferFailed",
     ),
     "events": (
         "Answered", "CallCreated", "Dtmf", "Ended", "ErrorOccurred", "Held", "IncomingCall", "MarkReached",
-        "MediaLost", "MediaRegained", "MediaStarted", "Progress", "Resumed", "Ringing",
+        "MediaLost", "MediaRegained", "MediaStarted", "Progress", "Registered", "RegistrationFailed",
+        "Resumed", "Ringing", "Unregistered",
     ),
     "headset": ("Headset",),
     "parties": ("CallState",),
     "playback": ("CallRecording", "Playback"),
+    "registration": ("Registration",),
     "service_events": (
         "MessageReceived", "Replaced", "SubscriptionRequested", "Transferred", "TransferProgress",
         "TransferRequested",

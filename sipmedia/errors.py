@@ -4,6 +4,7 @@
     +-- CallFailed              the call was not answered: SIP status, reason and cause
     +-- CallEnded               the call is over; what was asked needs a call that is up
     +-- ModificationFailed      hold, resume or a codec change was refused; the call goes on as it was
+    +-- NotRegistered           the registrar refused, or did not answer
     +-- TransferFailed          the far end would not or could not call somebody else; the call goes on
     +-- RequestFailed           a message or question was not answered, or refused
     +-- SubscriptionFailed      a subscription or publication was refused, or nobody answered
@@ -108,6 +109,19 @@ class ModificationFailed(SipMediaError):
         self.reason = reason
 
 
+class NotRegistered(SipMediaError):
+    """The registrar did not agree to an account's registration; ``why`` says what we know of the cause."""
+
+    def __init__(self, status: int, reason: str, why: str = "") -> None:
+        text = (
+            f"the registrar refused ({status} {reason})"
+            if status not in (408, 503)
+            else (f"the registrar does not answer ({status} {reason})")
+        )
+        super().__init__(f"{text}: {why}" if why else text)
+        self.status = status
+        self.reason = reason
+        self.why = why
 class TransferFailed(SipMediaError):
     """The transfer came to nothing: the call goes on.
 

@@ -2,6 +2,8 @@
 
 phone.on("incoming_call", handler)      IncomingCall
 phone.on("call_created", handler)       CallCreated: every call, also those we place
+phone.on("registered", handler)         Registered             phone.on("unregistered", handler)  Unregistered
+phone.on("registration_failed", handler)  RegistrationFailed
 phone.on("error", handler)              ErrorOccurred: also what goes wrong in a call of its
 
 call.on("ringing", handler)             Ringing        call.on("held", handler)      Held
@@ -18,9 +20,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from sipmedia.account import Account
     from sipmedia.call import Call
 
-PhoneEventName = Literal["incoming_call", "call_created", "error"]
+PhoneEventName = Literal[
+    "incoming_call", "call_created", "registered", "registration_failed", "unregistered", "error"
+]
 CallEventName = Literal[
     "ringing",
     "progress",
@@ -46,6 +51,39 @@ class ErrorOccurred:
 
     error: Exception
     doing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The account is registered for ``expires`` seconds, at ``contact``; ``renewal``: as it was before."""
+
+    account: Account
+    expires: int
+    contact: str
+    renewal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationFailed:
+    """The registrar refused, or did not answer (408, 503). ``why`` is what more we know of it.
+
+    ``retry_in``: seconds until it is asked again; ``None`` when that would be of no use.
+    """
+
+    account: Account
+    status: int
+    reason: str
+    why: str
+    retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """The account is not registered any more, as we wanted. ``status`` is the registrar's answer, 0: none."""
+
+    account: Account
+    status: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from dialog import events as sip
 from dialog.config import UserAgentConfig
 from dialog.errors import AddressInUse as SipAddressInUse
 from dialog.errors import BadAddress, LocalProtocolError, ParseError
+from dialog.registration_events import RegistrationEvent
 from dialog.server_selection import wish_for
 from dialog.service_events import ServiceEvent
 from dialog.services import Services
@@ -30,6 +31,7 @@ from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed
 from sipmedia.events import CallCreated, ErrorOccurred, IncomingCall
 from sipmedia.offer_answer import OfferAnswer
 from sipmedia.parties import CallState
+from sipmedia.registration import RegisteringPhone
 from sipmedia.trace import CallTrace, call_id_of
 from sipmedia.transferee import TransferringPhone
 
@@ -44,16 +46,17 @@ _TRACES_WITHOUT_CALL = 64
 """How many calls may have been traced before anybody takes them up (a trace lives on with its call)."""
 
 
-class Softphone(TransferringPhone):
+class Softphone(RegisteringPhone, TransferringPhone):
     """A SIP phone on one UDP address; an async context manager.
 
         async with Softphone(Account("sip:alice@127.0.0.1"), bind="127.0.0.1:5060") as phone:
             call = await phone.call("sip:bob@127.0.0.1:5062")
 
-    The first account is the one calls are placed with. ``bind`` is HOST:PORT, port 0 takes a free one.
-    ``media`` is a running :class:`media.MediaManager` to share, or the settings of one that the phone makes
-    and closes itself. Events: ``incoming_call``, ``call_created``, ``error`` (:mod:`sipmedia.events`). A call
-    that no ``incoming_call`` handler is there for is answered 480, one whose handler raised 500.
+    The first account is the one calls are placed with; those with ``register=True`` register. ``bind`` is
+    HOST:PORT, port 0 takes a free one. ``media`` is a running :class:`media.MediaManager` to share, or the
+    settings of one that the phone makes and closes itself. Events: ``incoming_call``, ``call_created``,
+    ``registered``, ``registration_failed``, ``unregistered``, ``error`` (:mod:`sipmedia.events`). A call that
+    no ``incoming_call`` handler is there for is answered 480, one whose handler raised 500.
     """
 
     def __init__(
@@ -156,9 +159,10 @@ class Softphone(TransferringPhone):
         self._agent = agent
         if self._manager is not self._shared:
             self._manager.start()
+        self._open_accounts(agent)
 
     async def aclose(self) -> None:
-        """End all calls and stop: new calls get 503, the others BYE or CANCEL and at most a second.
+        """End all calls, unregister, stop: new calls get 503, the others BYE or CANCEL and at most a second.
 
         May be called twice, also at the same time; returns when all is closed.
         """
@@ -172,6 +176,7 @@ class Softphone(TransferringPhone):
     async def _close(self) -> None:
         if self._agent is None:
             return
+        leaving = asyncio.ensure_future(self._close_accounts(self.config.close_timeout))
         self.close_services()
         calls = list(self._calls.values())
         for call in calls:
@@ -182,6 +187,7 @@ class Softphone(TransferringPhone):
             for call in calls:
                 call.drop()
             await asyncio.wait(ends, timeout=_MEDIA_CLOSES_IN)
+        await leaving
         await self.close_handlers(self._closers)
         if self._manager is not None and self._manager is not self._shared:
             self._manager.stop()
@@ -209,6 +215,7 @@ class Softphone(TransferringPhone):
         agent = self._open_agent()
         _check_transport(target, self._transports)
         account = account or self.accounts[0]
+        self._know(account, agent)
         media = self._offer_answer(codecs, lambda: _host_of(target))
         body = None if late_offer else media.offer()
         try:
@@ -243,6 +250,8 @@ class Softphone(TransferringPhone):
         try:
             if isinstance(event, sip.IncomingCall):
                 self._on_incoming(event.usage, event.replaces)
+            elif isinstance(event, RegistrationEvent):
+                self._on_registration(event)
             elif isinstance(event, sip.UsageEvent):
                 call = self._calls.get(event.usage)
                 if call is not None:

@@ -1,0 +1,119 @@
+"""The registrar on sockets, real or simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from dialog.errors import AddressInUse as SipAddressInUse
+from dialog.errors import BadAddress
+from dialog.events import Event
+from dialog.user_agent import TracedMessage, UserAgent, UserAgentConfig
+from sipmedia.config import parse_bind
+from sipmedia.emitter import Emitter
+from sipmedia.errors import AddressInUse, PhoneClosed
+from sipmedia.registrar.core import METHODS, Policy, RegistrarCore
+from sipmedia.registrar.events import BindingsChanged, RegistrarEvent, RequestRouted
+
+
+class _Agent(UserAgent):
+    """The driver, with the registrar's core in it."""
+
+    core_type = RegistrarCore
+
+    @property
+    def core(self) -> RegistrarCore:
+        """The core, once started."""
+        core = self._started()
+        assert isinstance(core, RegistrarCore)
+        return core
+
+
+class Registrar(Emitter):
+    """A small registrar and record-routing proxy of one domain; an async context manager.
+
+        async with Registrar("example.org", {"alice": "secret"}, bind="127.0.0.1:5070") as registrar:
+            ...
+
+    ``users`` maps names to passwords; ``None`` lets anybody register any name, so listen on loopback then. It
+    keeps everything in memory: what was registered is gone when it closes. ``on_message`` sees every SIP
+    message, without passwords. Events: ``bindings``, ``routed``, ``refused``, ``error``
+    (:mod:`sipmedia.registrar.events`).
+    """
+
+    def __init__(
+        self,
+        domain: str,
+        users: Mapping[str, str] | None = None,
+        *,
+        bind: str = "127.0.0.1:5060",
+        min_expires: int = 60,
+        max_expires: int = 7200,
+        on_message: Callable[[TracedMessage], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.policy = Policy(domain, None if users is None else dict(users), min_expires, max_expires)
+        self._bind = parse_bind(bind)
+        self._on_message = on_message
+        self._agent: _Agent | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port it listens on. :raises PhoneClosed: when it does not."""
+        return self._open().local_address
+
+    @property
+    def bindings(self) -> dict[str, list[str]]:
+        """Who is registered, and where: user names and their contacts."""
+        core = self._open().core
+        return {
+            user: [str(binding.uri) for binding in core.location.find((user, domain), core.now)]
+            for user, domain in core.location.addresses()
+        }
+
+    async def start(self) -> None:
+        """Listen, by UDP and TCP. :raises AddressInUse: naming what to change."""
+        if self._agent is not None:
+            raise PhoneClosed("a registrar is opened once; make another one")
+        config = UserAgentConfig(bind=self._bind, allow=tuple(METHODS.split(", ")))
+        agent = _Agent(config, _ignore, on_message=self._on_message)
+        try:
+            await agent.start()
+        except (SipAddressInUse, BadAddress) as error:
+            raise AddressInUse(*self._bind, str(error)) from error
+        agent.core.obey(self.policy)
+        agent.core.tell = self._tell
+        self._agent = agent
+
+    async def aclose(self) -> None:
+        """Stop listening. May be called twice."""
+        agent = self._agent
+        if agent is not None:
+            await agent.aclose()
+            await self.close_handlers()
+
+    def _tell(self, event: RegistrarEvent) -> None:
+        if isinstance(event, BindingsChanged):
+            name = "bindings"
+        else:
+            name = "routed" if isinstance(event, RequestRouted) else "refused"
+        self.emit(name, event)
+
+    def _open(self) -> _Agent:
+        if self._agent is None:
+            raise PhoneClosed("the registrar is not open: use `async with Registrar(...) as registrar:`")
+        return self._agent
+
+
+def _ignore(event: Event) -> None:
+    """Its core keeps no calls: there are no events of any."""
