@@ -17,27 +17,21 @@ import numpy as np
 from media.audio.comfort_noise import ComfortNoise
 from media.audio.concealment import Concealer
 from media.audio.jitter_buffer import DRY, Entry, JitterBuffer
-from media.audio.time_stretch import is_quiet, lengthened, shortened
+from media.audio.time_stretch import is_quiet, lengthened, shortened, wanted_likeness
+from media.audio.timestamp_steps import TimestampSteps
 from media.codec.base import Codec, ConcealingDecoder, Decoder
 from media.errors import CodecError
 from media.frame import Samples
 
 _STRETCH_OF_MS = 30
 """How much sound is looked at for a place to cut."""
-_LONGEST_PIECE_MS = 15.0
-_ALIKE = 0.9
-"""How alike the ends must be where sound is cut, at first; less with the time that none was found."""
-_VERY_ALIKE = 0.97
-_UNTIL_QUIET_S = 3.0
-"""What is not urgent waits so long for a pause, and then for sound that is very much alike."""
-_PATIENCE_S = 0.25
-_URGENT_MS = 60.0
 _GUARD_S = 10.0
 """How long after losses the next packet is waited for, as it helps to make up for one."""
 _LONGEST_GAP_MS = 120
 """Nobody's voice is known for longer: what fills longer gaps fades out, and goes on with what comes."""
 _PAUSE_S = 0.06
 """Between two cuts into sound that can be heard."""
+_NEVER_DUE = 1 << 33
 _NOTHING: Samples = np.zeros(0, np.int16)
 
 
@@ -53,18 +47,20 @@ class Playout:
         "_concealer",
         "_decoder",
         "_decoders",
+        "_due",
         "_gaps",
         "_guarded_until",
         "_idle",
         "_noise",
         "_noise_type",
         "_own",
-        "_packet",
         "_pause",
         "_payload_type",
         "_played",
         "_playing_type",
         "_rest",
+        "_steps",
+        "_units",
         "_wished_at",
         "block",
         "buffer",
@@ -90,7 +86,9 @@ class Playout:
         self._noise_type: int | None = None
         self._pause: ConcealingDecoder | ComfortNoise | None = None
         self._gaps = 0  # of the buffer's, known here
-        self._packet = 0  # samples in the last one
+        self._units = 0  # of the RTP clock in the last packet
+        self._due = 0  # the timestamp after that of the last one that came
+        self._steps = TimestampSteps()
         self._guarded_until = 0.0
         self._payload_type = -1
         self._block_ms = 0
@@ -122,6 +120,7 @@ class Playout:
     def put(self, timestamp: int, payload_type: int, payload: bytes, arrival: float) -> None:
         """Take a packet of one of the codecs, or of comfort noise."""
         if payload_type == self._noise_type:
+            timestamp = self._steps.mapped(timestamp)
             self.buffer.put(timestamp, payload_type, payload, arrival)
             self.buffer.end_spurt(timestamp + 1)
             return
@@ -131,19 +130,31 @@ class Playout:
             assert self.codec is not None
             if codec.clock_rate_hz != self.codec.clock_rate_hz:  # timestamps begin anew with another clock
                 self._select(codec)
+        if timestamp != self._due:
+            timestamp = self._stepped(timestamp, arrival)
+        self._due += self._units
         self.buffer.put(timestamp, payload_type, payload, arrival)
         if self._announces is not None and self._announces(payload):
             self.buffer.end_spurt(timestamp + 1)
 
+    def _stepped(self, timestamp: int, arrival: float) -> int:
+        """Not the timestamp after the last one: losses, a pause, or a sender that counts them wrongly."""
+        steps = self._steps
+        if steps.follow(timestamp, self._due, self._units, 1 / self._clock_rate_hz, arrival):
+            self.buffer.reset(self._clock_rate_hz, self._block_ms)
+        self._due = timestamp if steps.factor == 1.0 else _NEVER_DUE
+        return steps.mapped(timestamp)
+
     def end_spurt(self, timestamp: int) -> None:
         """No sound comes from this timestamp on, by the sender's will: nothing shall stand in for it."""
-        self.buffer.end_spurt(timestamp)
+        self.buffer.end_spurt(self._steps.mapped(timestamp))
 
     def restart(self) -> None:
         """Another source begins: forget what is buffered, and the state of decoders."""
         self._decoders.clear()
         self._decoder = self._own = self._pause = None
         self._rest = None
+        self._steps = TimestampSteps()
         if self.codec is not None:
             self.buffer.reset(self.codec.clock_rate_hz, self._block_ms)
 
@@ -192,7 +203,7 @@ class Playout:
         if buffer.gaps != self._gaps:
             self._gaps, self._guarded_until = buffer.gaps, now + _GUARD_S
         # The packet after a gap must be there when the gap begins, for its copy of what was lost to be used.
-        packet_ms = self._packet / per_ms if self._own is not None else 0.0
+        packet_ms = self._units * 1000 / self._clock_rate_hz if self._own is not None else 0.0
         buffer.floor_ms = max(self._block_ms, packet_ms) if now < self._guarded_until else 0.0
         wish_ms = buffer.adjustment(now, 0.0 if rest is None else len(rest) / per_ms)
         if not wish_ms:
@@ -202,14 +213,10 @@ class Playout:
         sound = self._gathered(now, int(_STRETCH_OF_MS * per_ms))
         if sound is None:
             return
-        rate, quiet, waited_s = self.sample_rate_hz, is_quiet(sound), now - self._wished_at
-        if buffer.check_at > now:
-            if not quiet and waited_s < _UNTIL_QUIET_S:
-                return
-            alike = _VERY_ALIKE
-        else:
-            urgency = waited_s / _PATIENCE_S + max(0.0, abs(wish_ms) - _LONGEST_PIECE_MS) / _URGENT_MS
-            alike = _ALIKE - 0.5 * min(1.0, urgency) if urgency < 2.0 else -1.0
+        rate, quiet = self.sample_rate_hz, is_quiet(sound)
+        alike = wanted_likeness(wish_ms, now - self._wished_at, buffer.check_at <= now, quiet)
+        if alike is None:
+            return
         if wish_ms < 0:
             changed = shortened(sound, rate, -wish_ms, alike)
         else:
@@ -291,9 +298,9 @@ class Playout:
         except CodecError:
             self.undecodable += 1
             return None
-        self._packet = size = len(samples)
-        rate, clock = self.sample_rate_hz, self._clock_rate_hz
-        self.buffer.advance(size if rate == clock else size * clock // rate)
+        size, rate, clock = len(samples), self.sample_rate_hz, self._clock_rate_hz
+        self._units = units = size if rate == clock else size * clock // rate
+        self.buffer.advance(units)
         if self._idle:
             self._idle = False
             self._concealer.reset()

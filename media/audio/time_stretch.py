@@ -19,6 +19,13 @@ _BLEND_MS = 5.0
 _LONGEST_BLEND_MS = 10.0
 _AS_GOOD = 0.15
 """By how much a better fitting piece may be less alike: one cut is heard less than two."""
+_ALIKE = 0.9
+"""How alike the ends must be where sound is cut, at first; less with the time that none was found."""
+_PATIENCE_S = 0.25
+_URGENT_MS = 60.0
+_VERY_ALIKE = 0.97
+_UNTIL_QUIET_S = 3.0
+"""What is not urgent waits so long for a pause, and then for sound that is very much alike."""
 _QUIET = 80.0
 """Nobody hears a cut in what is below this (RMS): 52 dB below full scale."""
 
@@ -27,6 +34,14 @@ def is_quiet(samples: Samples) -> bool:
     """Whether it is a pause: any length of it can be left out or repeated."""
     signal = samples.astype(np.float32)
     return bool(signal @ signal < _QUIET * _QUIET * len(signal))
+
+
+def wanted_likeness(change_ms: float, waited_s: float, urgent: bool, quiet: bool) -> float | None:
+    """How alike the ends must be for a change wished for so long; None while a pause is waited for."""
+    if not urgent:
+        return _VERY_ALIKE if quiet or waited_s >= _UNTIL_QUIET_S else None
+    urgency = waited_s / _PATIENCE_S + max(0.0, abs(change_ms) - _LONGEST_PERIOD_MS) / _URGENT_MS
+    return _ALIKE - 0.5 * min(1.0, urgency) if urgency < 2.0 else -1.0
 
 
 def shortened(samples: Samples, sample_rate_hz: int, most_ms: float, likeness: float) -> Samples | None:

@@ -1,5 +1,6 @@
 """Concealment: nothing is touched without loss, and loss sounds like more of the same."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -93,23 +94,54 @@ def test_any_pattern_of_any_sizes(pattern: list[tuple[bool, int]], rate: int, se
         assert out.dtype == np.int16
 
 
-def test_as_good_as_the_reference(fixtures: Path) -> None:
-    """G.711 Appendix I's own example: 10 % lost, segmental SNR of the lost frames within 0.1 dB of it."""
-    folder = fixtures / "codecs" / "g711_plc_stl"
-    clean, reference = (np.fromfile(folder / name, "<i2").astype(np.int16) for name in ("f2.le", "f2_10.raw"))
-    pattern = np.fromfile(folder / "fe10.g192", "<u2") == 0x6B20  # G.192: a frame is lost
-    lost = {index for index in range(len(clean) // 80) if pattern[index % len(pattern)]}
+@dataclass(frozen=True)
+class Example:
+    """G.711 Appendix I's own: a voice, a tenth of its frames of 10 ms lost, and what the reference makes."""
 
-    def segmental_snr(samples: Samples) -> float:
+    clean: Samples
+    reference: Samples
+    lost: set[int]
+
+    def segmental_snr(self, samples: Samples) -> float:
+        """The mean over the lost frames that are not silent, in dB, each between -10 and 35."""
         ratios = []
-        for index in lost:
-            frame = clean[index * 80 : index * 80 + 80].astype(float)
+        for index in self.lost:
+            frame = self.clean[index * 80 : index * 80 + 80].astype(float)
             error = frame - samples[index * 80 : index * 80 + 80]
             if frame @ frame > 8000:
                 ratios.append(np.clip(10 * np.log10((frame @ frame) / max(1.0, error @ error)), -10, 35))
         return float(np.mean(ratios))
 
-    assert segmental_snr(through(clean, 80, lost)) > segmental_snr(reference) - 0.1
+
+@pytest.fixture
+def example(fixtures: Path) -> Example:
+    folder = fixtures / "codecs" / "g711_plc_stl"
+    clean, reference = (np.fromfile(folder / name, "<i2").astype(np.int16) for name in ("f2.le", "f2_10.raw"))
+    pattern = np.fromfile(folder / "fe10.g192", "<u2") == 0x6B20  # G.192: a frame is lost
+    lost = {index for index in range(len(clean) // 80) if pattern[index % len(pattern)]}
+    return Example(clean, reference, lost)
+
+
+def test_as_good_as_the_reference(example: Example) -> None:
+    """Blind to what comes after, as the reference is: within 0.1 dB of it."""
+    heard = through(example.clean, 80, example.lost)
+    assert example.segmental_snr(heard) > example.segmental_snr(example.reference) - 0.1
+
+
+def test_better_than_the_reference_by_2_db_with_a_packet_in_hand(example: Example) -> None:
+    """As it is played where packets are lost: the 20 ms after a gap are known. Measured: 4.6 dB to 2.2 dB."""
+    concealer, parts, missing = Concealer(8000), [], 0
+    for index in range(len(example.clean) // 80):
+        if index in example.lost:
+            missing += 80
+            continue
+        more = 160 if index + 1 not in example.lost else 80
+        if missing:
+            parts.append(concealer.between(missing, example.clean[index * 80 : index * 80 + more]))
+            missing = 0
+        parts.append(concealer.good(example.clean[index * 80 : index * 80 + 80]))
+    heard = np.concatenate([*parts, concealer.conceal(missing)])
+    assert example.segmental_snr(heard) > example.segmental_snr(example.reference) + 2.0
 
 
 def test_loss_asked_for_in_crumbs() -> None:
