@@ -271,6 +271,25 @@ class MediaSession(SessionAudio):
         self._manager.adopt(session)
         return session
 
+    def repeat_offer(self) -> str:
+        """Offer what we said last, word for word: a refresh that changes nothing (RFC 4028 section 7.4).
+
+        Raises as `create_offer` does, and `InvalidState` when nothing is agreed yet.
+        """
+        with self._reporting(), self._lock:
+            self._check_open()
+            return str(self._negotiation.repeat_offer(self._local_audio(self._wishes)))
+
+    def take_over(self, fork: MediaSession) -> None:
+        """Stand where one of our forks does: its branch of a forked call is the one that was answered."""
+        with self._lock:
+            self._check_open()
+            self._negotiation = fork._negotiation.fork()
+            self._wishes, self._pending = fork._wishes, None
+            self._known = dict(fork._known)
+            self._apply_agreement()
+        self._negotiated()
+
     # --- events and end ---
 
     def on(self, event: SessionEventName, handler: Handler) -> Handler:

@@ -118,6 +118,15 @@ class SessionAudio:
         """Drop what `play` was given; returns how many sources that were."""
         return self._path.playlist.stop()
 
+    @property
+    def muted(self) -> bool:
+        """Whether silence is sent in place of all sound; packets, keys, and what is heard go on."""
+        return self._path.playlist.muted
+
+    @muted.setter
+    def muted(self, muted: bool) -> None:
+        self._path.playlist.muted = muted
+
     def set_source(self, source: AudioSource | None) -> None:
         """Send `source` (an echo, a tone) in place of what is written, until set to None."""
         self._path.set_source(source)

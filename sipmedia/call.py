@@ -18,8 +18,9 @@ from media import (
 )
 from sipmedia.changing import settled
 from sipmedia.config import PhoneConfig
+from sipmedia.descriptions import Descriptions
 from sipmedia.emitter import Tasks
-from sipmedia.errors import CallEnded, CallFailed, InvalidCallState, ModificationFailed
+from sipmedia.errors import CallEnded, CallFailed, InvalidCallState
 from sipmedia.events import (
     Answered,
     Ended,
@@ -27,21 +28,23 @@ from sipmedia.events import (
     Held,
     Party,
     Progress,
+    Redirected,
     Resumed,
     Ringing,
 )
+from sipmedia.identity import Identified, Identities
 from sipmedia.keypad import Keypad
 from sipmedia.milestones import Milestones
 from sipmedia.modification import Modifications
-from sipmedia.offer_answer import OfferAnswer, refusal, warning_text
+from sipmedia.offer_answer import OfferAnswer, refusal
 from sipmedia.parties import CallState
-from sipmedia.reason import reason_header, reason_words
+from sipmedia.reason import failure_of, reason_header, reason_text, reason_words
 from sipmedia.silence import SilenceGuard
 from sipmedia.trace import CallTrace
 from sipmedia.transfer import TransferringCall
 
 
-class Call(TransferringCall):
+class Call(TransferringCall, Identified):
     """A call of a :class:`~sipmedia.Softphone`: made by ``phone.dial``, or handed to ``incoming_call``.
 
     Its events are listed in :mod:`sipmedia.events`; ``ended`` comes once for every call, as the last.
@@ -72,13 +75,14 @@ class Call(TransferringCall):
         self._config = config
         self._on_over = on_over
         self._modifications = Modifications(media, self._on_hold)
+        self._descriptions = Descriptions(self, media, self._modifications)
+        self.identities = Identities(usage.request, incoming=incoming)
         self._loop = asyncio.get_running_loop()
         self._up: asyncio.Future[None] = self._loop.create_future()
         self._confirmed: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[Ended] = self._loop.create_future()
         self._goodbye: asyncio.Future[None] = self._loop.create_future()  # the far end knows that it is over
         self._timer: asyncio.TimerHandle | None = None
-        self._media_error: MediaError | None = None
         self._answering = False
         self._rung = False
         self._previewed = False
@@ -128,13 +132,17 @@ class Call(TransferringCall):
     def progress(self) -> None:
         """Send early media: a 183 with our description, so that the caller hears us before we answer.
 
-        :raises InvalidCallState: also when the caller made no offer. May raise :class:`media.MediaError`.
+        A caller who can acknowledge it (PRACK) gets our answer so, or our offer if it made none.
+
+        :raises InvalidCallState: also when the caller made no offer and could not acknowledge ours. May raise
+            :class:`media.MediaError`.
         """
         self._need_unanswered("send early media")
-        self._rung = True  # a 180 after the 183 would tell the caller to stop listening to us
-        if self._media.session is None:
+        if self._media.session is None and not self.usage.can_offer_early:
             raise InvalidCallState("the caller made no offer, so no early media can be sent: answer instead")
-        self.usage.progress(self._media.answer())
+        self._rung = True  # a 180 after the 183 would tell the caller to stop listening to us
+        late_offer = self._media.session is None or self._media.offering
+        self.usage.progress(self._media.early_offer() if late_offer else self._media.answer())
 
     async def answer(self) -> None:
         """Take the incoming call; returns when sound can flow.
@@ -144,13 +152,18 @@ class Call(TransferringCall):
         :raises CallFailed: when no sound could be agreed upon, or a late answer never came.
         """
         self._need_unanswered("answer")
-        self._answering = True
         self._stop_timer()
+        if self._media.offering:  # in early media: the answer is on its way, in a PRACK
+            await self._descriptions.answered()
+            if self.state is CallState.ENDED:
+                self._up.result()
+            self._need_unanswered("answer")
+        self._answering = True
         late_offer = self._media.session is None
         try:
             body = self._media.offer() if late_offer else self._media.answer()
         except MediaError as error:
-            self._refuse_media(error)
+            self.refuse_media(error)
         else:
             self.usage.accept(body)
             if not late_offer:
@@ -163,12 +176,13 @@ class Call(TransferringCall):
         self._need_unanswered("reject")
         self._reject(status, reason)
 
-    async def hangup(self) -> None:
+    async def hangup(self, reason: str = "") -> None:
         """End the call whatever its state: CANCEL, 603 or BYE. Harmless when it is over.
 
+        ``reason`` is told to the far end in words (RFC 3326).
         Returns when the far end has confirmed, or after a second (``close_timeout``) all the same.
         """
-        self._hang_up("local")
+        self._hang_up("local", reason)
         await asyncio.wait([self._goodbye], timeout=self._config.close_timeout)
         self.drop()
         await self.ended()
@@ -223,38 +237,33 @@ class Call(TransferringCall):
         match event:
             case sip.Progress():
                 self._on_progress(event)
-            case sip.SessionPreview():
-                self._on_preview(event)
-            case sip.SessionOffer():
-                self._on_offer(event)
-            case sip.SessionAnswer() if self.state is CallState.ANSWERED:
-                self._modifications.take_answer(event.body)
-            case sip.SessionAnswer():
-                self._try_media(lambda: self._media.take_answer(event.body))
-            case sip.OfferWanted():
-                self._modifications.answer(event.usage, self._media.offer)
+            case sip.Redirected():
+                self.emit("redirected", Redirected(self, event.target, event.status))
+            case sip.CallAnswered():
+                self._on_answered(event)
             case sip.CallConfirmed():
                 self._on_confirmed()
-            case sip.ModifyAccepted():
-                self._modifications.done(None)
-            case sip.ModifyFailed() if event.ends_call:
-                pass  # CallEnded comes next, and says why
-            case sip.ModifyFailed():
-                self._modifications.done(ModificationFailed(event.status, event.reason))
             case sip.InfoReceived():
                 self._keypad.take_info(event.content_type, event.body)
             case sip.CallFailed():
                 self._on_failed(event)
             case sip.CallCancelled():
-                self._finish("remote", CallFailed(487, reason_phrase(487), "cancelled"))
+                words = reason_words(event.reason) or reason_phrase(487)
+                self._finish("remote", CallFailed(487, words, "cancelled"))
                 self.drop()
             case sip.CallEnded():
                 words = reason_words(event.reason)
                 self._finish(event.by, CallFailed(487, words, "media"), words)
                 self.drop()
+            case _:
+                self._descriptions.handle(event)
 
     def _on_progress(self, event: sip.Progress) -> None:
         if self.state is CallState.ENDED:
+            return
+        self.identities.note(event.response)
+        if event.status == 199:
+            self._media.early.end(event.early_dialog)  # RFC 6228: this branch is over, not the call
             return
         self.state = CallState.RINGING
         if event.status == 180:
@@ -262,28 +271,11 @@ class Call(TransferringCall):
         else:
             self.emit("progress", Progress(self, event.status, event.reason))
 
-    def _on_preview(self, event: sip.SessionPreview) -> None:
-        if self.state is CallState.ENDED:
-            return
-        try:
-            self._media.preview(event.body)
-        except MediaError as error:  # binding nobody: there is no early media then, and the call goes on
-            self.report(error, "early media that cannot be used")
-
-    def _on_offer(self, event: sip.SessionOffer) -> None:
-        if self.state is CallState.ANSWERED:
-            self._modifications.answer(event.usage, lambda: self._media.answer_to(event.body))
-        elif (
-            not self.incoming
-        ):  # ours was a late offer: theirs came with the 200, our answer goes with the ACK
-            self._try_media(lambda: event.usage.answer_offer(self._media.answer_to(event.body)))
-            if self._media_error is not None:
-                self._no_media()
-        else:
-            try:
-                self._media.take_offer(event.body)
-            except MediaError as error:
-                self._refuse_media(error)
+    def _on_answered(self, event: sip.CallAnswered) -> None:
+        if not self.incoming:
+            if event.response is not None:
+                self.identities.note(event.response)
+            self._descriptions.settle(event.early_dialog)
 
     def _on_confirmed(self) -> None:
         _resolve(self._confirmed)
@@ -292,19 +284,17 @@ class Call(TransferringCall):
         if self._media.agreed:
             self._set_up()
         else:
-            self._no_media()
+            self.no_media()
 
-    def _no_media(self) -> None:
+    def no_media(self) -> None:
         """It was answered, but with nothing that we can hear or say."""
-        error = self._media_error or "the far end answered without saying what sound it takes"
+        error = self._descriptions.error or "the far end answered without saying what sound it takes"
         self.usage.bye(reason_header(488))
         self._finish("local", CallFailed(488, str(error), "media"))
 
     def _on_failed(self, event: sip.CallFailed) -> None:
         by: EndedBy = _FAILED_BY[event.cause]
-        response = event.response
-        warning = warning_text(response.headers.get("Warning") or "") if response is not None else ""
-        self._finish(by, CallFailed(event.status, event.reason, event.cause, warning))
+        self._finish(by, failure_of(event))
         self.drop()
 
     # --- state ---
@@ -320,16 +310,17 @@ class Call(TransferringCall):
         self.emit("answered", Answered(self, self.codec))
         self._modifications.compare(self._media.wish)
 
-    def _hang_up(self, by: EndedBy) -> None:
+    def _hang_up(self, by: EndedBy, reason: str = "") -> None:
         if self.state is CallState.ENDED:
             return
+        header = reason_text(reason) if reason else None
         if self.state is CallState.ANSWERED or self._answering:
-            self.usage.bye()
+            self.usage.bye(header)
         elif self.incoming:
             self._reject(603 if by == "local" else 503, None, by)
             return
         else:
-            self.usage.cancel()
+            self.usage.cancel(header)
         failure = CallFailed(487, reason_phrase(487), "closed" if by == "closed" else "cancelled")
         self._finish(by, failure)
 
@@ -344,7 +335,7 @@ class Call(TransferringCall):
         self._finish(by, CallFailed(status, reason or reason_phrase(status)))
         self.drop()
 
-    def _refuse_media(self, error: MediaError) -> None:
+    def refuse_media(self, error: MediaError) -> None:
         """No sound can be agreed upon with this caller."""
         refused = refusal(error)
         self.report(error, "an incoming call was refused")
@@ -357,18 +348,12 @@ class Call(TransferringCall):
         self.usage.cancel()
         self._finish("timeout", CallFailed(408, reason_phrase(408), "timeout"))
 
-    def _try_media(self, step: Callable[[], None]) -> None:
-        """Do what may fail for media's reasons; a failure counts when the call is confirmed."""
-        try:
-            step()
-        except MediaError as error:
-            self._media_error = error
-
     def _finish(self, by: EndedBy, failure: CallFailed | None, reason: str = "") -> None:
         """The call is over for us; ``ended`` follows when its media is closed."""
         if self.state is CallState.ENDED:
             return
         self._stop_timer()
+        self._descriptions.wake()
         _resolve(self._confirmed)  # whoever waits to change the call must not wait for ever
         self.state = CallState.ENDED
         self.ended_by = by

@@ -9,7 +9,8 @@ from dialog.usage.invite import InviteUsage
 from sipmedia.errors import CallEnded, InvalidCallState
 from sipmedia.modification import Modifications
 from sipmedia.parties import CallState, Parties
-from sipmedia.sound import CallSound
+from sipmedia.playback import Playback
+from sipmedia.sound import CallSound, Playable
 
 
 class ChangingCall(Parties, CallSound):
@@ -19,6 +20,7 @@ class ChangingCall(Parties, CallSound):
     _modifications: Modifications
     _confirmed: asyncio.Future[None]
     """Done when re-INVITEs are allowed, and when the call is over."""
+    _music: Playback | None = None
 
     @property
     def held(self) -> bool:
@@ -30,18 +32,25 @@ class ChangingCall(Parties, CallSound):
         """Whether the far end put us on hold."""
         return self._media.held_by_remote
 
-    async def hold(self) -> None:
+    async def hold(self, *, music: Playable | None = None) -> None:
         """Put the far end on hold: we may send, and ask it not to (RFC 3264 s8.4). Harmless when held.
+
+        ``music`` is played to it over and over (a source: until it ends) in place of what we say, until
+        :meth:`resume`.
 
         :raises ModificationFailed: when the far end refuses. :raises CallEnded: when the call is not up.
         """
         if not self.held:
             await self._modifications.ask(await self._confirmed_usage("hold it"), held=True)
+        if music is not None and self.held:
+            self._stop_music()
+            self._music = self.play(music, repeat=None, first=True)
 
     async def resume(self) -> None:
         """End our hold; raises as :meth:`hold` does."""
         if self.held:
             await self._modifications.ask(await self._confirmed_usage("resume it"), held=False)
+            self._stop_music()
 
     async def use_codecs(self, *names: str) -> None:
         """Ask for other codecs, best first; raises as :meth:`hold` does, and :class:`media.UnknownCodec`."""
@@ -55,6 +64,11 @@ class ChangingCall(Parties, CallSound):
         (await self._confirmed_usage("send INFO")).info(content_type, body)
 
     # --- for the call ---
+
+    def _stop_music(self) -> None:
+        if self._music is not None:
+            self._music.stop()
+            self._music = None
 
     async def _confirmed_usage(self, doing: str) -> InviteUsage:
         self._need_up(doing)

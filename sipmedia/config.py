@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from dialog.config import ReliableProvisional
+from dialog.usage.session_timer import DEFAULT_MIN_SE
 from media.config import check_media_timeout
 from sipmedia.errors import InvalidAddress
 
@@ -81,6 +83,16 @@ class PhoneConfig:
     """Tell whoever subscribes to "dialog" of our calls (RFC 4235)."""
     event_packages: tuple[str, ...] = ()
     """What others may subscribe to; a ``subscription`` handler accepts them."""
+    session_expires: int | None = 1800
+    """Seconds after which a call that nobody has refreshed is ended (RFC 4028), at least 90: so it is noticed
+    that a far end is gone. ``None``: no session timers. The far end must know them, too."""
+    reliable_provisional: ReliableProvisional = "supported"
+    """PRACK (RFC 3262): "supported", when the caller requires it, or can do it and early media is sent;
+    "required", always, and who cannot do it is refused; "off", never."""
+    follow_redirects: int = 5
+    """How many other addresses a call of ours tries when it is redirected (3xx); 0 follows none."""
+    do_not_disturb_status: int = 486
+    """What callers get while ``phone.do_not_disturb`` is set: 486 (busy), 480 (not available), 603."""
     max_calls: int = 10_000
     """Calls at once; INVITEs beyond are answered 503."""
     user_agent: str = "sipmedia"
@@ -92,3 +104,7 @@ class PhoneConfig:
 
     def __post_init__(self) -> None:
         check_media_timeout(self.media_timeout)
+        if self.session_expires is not None and self.session_expires < DEFAULT_MIN_SE:
+            raise ValueError(f"session_expires={self.session_expires}: at least {DEFAULT_MIN_SE} s, or None")
+        if not 400 <= self.do_not_disturb_status <= 699:
+            raise ValueError(f"do_not_disturb_status={self.do_not_disturb_status}: a refusal is 400 to 699")

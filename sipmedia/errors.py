@@ -84,13 +84,22 @@ class CallFailed(SipMediaError):
 
     ``status`` and ``reason`` are those of the SIP answer (408 and 503 stand in when none came),
     ``cause`` says who or what ended it, ``warning`` is the text of the answer's Warning header, if it had one
-    (RFC 3261 s20.43); ``str()`` is a sentence for a person.
+    (RFC 3261 s20.43), ``retry_after`` the seconds after which to try again, if it named
+    them; ``str()`` is a sentence for a person.
     """
 
-    def __init__(self, status: int, reason: str, cause: FailureCause = "rejected", warning: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        cause: FailureCause = "rejected",
+        warning: str = "",
+        retry_after: int | None = None,
+    ) -> None:
         text = sentence(status, reason, cause)
         super().__init__(f"{text}: {warning}" if warning else text)
         self.warning = warning
+        self.retry_after = retry_after
         self.status = status
         self.reason = reason
         self.cause: FailureCause = cause

@@ -11,6 +11,7 @@ call.on("progress", handler)            Progress       call.on("resumed", handle
 call.on("answered", handler)            Answered       call.on("ended", handler)     Ended
 call.on("media", handler)               MediaStarted   call.on("dtmf", handler)      Dtmf
 call.on("error", handler)               ErrorOccurred   call.on("mark", handler)      MarkReached
+call.on("redirected", handler)          Redirected
 call.on("media_lost", handler)          MediaLost      call.on("media_regained", handler)  MediaRegained
 """
 
@@ -29,6 +30,7 @@ PhoneEventName = Literal[
 CallEventName = Literal[
     "ringing",
     "progress",
+    "redirected",
     "answered",
     "media",
     "media_lost",
@@ -114,6 +116,15 @@ class Progress:
     call: Call
     status: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """Our call goes on to ``target``, which a 3xx named; what was tried before answered ``status``."""
+
+    call: Call
+    target: str
+    status: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,19 @@ class Modifications:
         await asyncio.wait([pending])
         pending.result()
 
+    def refresh(self, usage: InviteUsage) -> None:
+        """Offer again what was said last, so that the session does not expire; it changes nothing. A change
+        that is under way refreshes as well."""
+        if self._pending is not None or self._media.offering:
+            return
+        self._before = self._media.wish
+        try:
+            usage.reinvite(self._media.refresh())
+        except LocalProtocolError:  # theirs is under way, and refreshes as well
+            self._media.rollback()
+        else:
+            self._pending = asyncio.get_running_loop().create_future()
+
     def take_answer(self, body: bytes) -> None:
         """Their answer to our offer inside the call: in a 200, or in the ACK when they wanted an offer."""
         theirs, self._ours_waits = self._ours_waits, None

@@ -25,6 +25,7 @@ from media import (
     SessionState,
 )
 from media.sdp.negotiation import SignalingState
+from sipmedia.early_media import EarlyMedia
 
 _WARNING = re.compile(r'\b[0-9]{3} \S+ "((?:[^"\\]|\\.)*)"')
 
@@ -89,7 +90,8 @@ class OfferAnswer:
         self.manager = manager
         self._constraints = constraints
         self._answer: bytes | None = None
-        self._previews: list[MediaSession] = []
+        self._early_offer: bytes | None = None
+        self.early = EarlyMedia(self)
 
     @property
     def agreed(self) -> bool:
@@ -110,41 +112,40 @@ class OfferAnswer:
         """Our offer: the first, which binds the ports, or one that asks for what is wished now."""
         if self.session is None:
             session, sdp = self.manager.create_offer(self._constraints)
-            self._adopt(session)
+            self.adopt(session)
             return sdp.encode()
-        return self.session.create_offer(self._wanted()).encode()
+        return self.session.create_offer(self.wanted()).encode()
+
+    def early_offer(self) -> bytes:
+        """Our offer before we answer, to a caller who made none; the same again when asked again."""
+        if self._early_offer is None:
+            self._early_offer = self.offer()
+            self._answer = b""  # what answers the call then holds no description
+        return self._early_offer
 
     def take_offer(self, body: bytes) -> None:
         """The offer of an incoming call: ports are bound, and it is made sure that it can be answered."""
-        self._adopt(self.manager.create_session_from_sdp(body)).check_offer(self._wanted())
+        self.adopt(self.manager.create_session_from_sdp(body)).check_offer(self.wanted())
 
     def answer(self) -> bytes:
         """Our answer to the offer of an incoming call; the same again when asked again (183, then 200)."""
         assert self.session is not None
         if self._answer is None:
-            self._answer = self.session.create_answer(self._wanted()).encode()
+            self._answer = self.session.create_answer(self.wanted()).encode()
         return self._answer
 
     def answer_to(self, body: bytes) -> bytes:
         """Our answer to an offer inside the call, or to the one that came with the 200 to a late offer."""
         session = self.session
         if session is None:
-            session = self._adopt(self.manager.create_session_from_sdp(body))
+            session = self.adopt(self.manager.create_session_from_sdp(body))
         else:
             session.set_remote_offer(body)
         try:
-            return session.create_answer(self._wanted()).encode()
+            return session.create_answer(self.wanted()).encode()
         except MediaError:
             session.rollback()
             raise
-
-    def preview(self, body: bytes) -> None:
-        """Early media of one branch: what it sends is heard until another branch, or the answer, comes."""
-        assert self.session is not None
-        branch = self.session.fork()
-        self._previews.append(branch)
-        self.on_session(branch)
-        branch.set_remote_answer(body)
 
     def take_answer(self, body: bytes) -> None:
         """Their answer to our offer, on whichever branch of a forked call it came."""
@@ -152,7 +153,12 @@ class OfferAnswer:
         try:
             self.session.set_remote_answer(body)
         finally:
-            self._close_previews()
+            self.early.close()
+
+    def refresh(self) -> bytes:
+        """What we said last, offered again: it changes nothing."""
+        assert self.session is not None
+        return self.session.repeat_offer().encode()
 
     def rollback(self) -> None:
         """Forget our open offer, which was refused."""
@@ -161,21 +167,18 @@ class OfferAnswer:
 
     def close(self) -> None:
         """Close the session and what was forked from it; ``session_closed`` follows."""
-        self._close_previews()
+        self.early.close()
         if self.session is not None and self.session.state is not SessionState.CLOSED:
             self.session.close()
 
-    def _close_previews(self) -> None:
-        previews, self._previews = self._previews, []
-        for branch in previews:
-            branch.close()
-
-    def _adopt(self, session: MediaSession) -> MediaSession:
+    def adopt(self, session: MediaSession) -> MediaSession:
+        """This is the call's session."""
         self.session = session
         self.on_session(session)
         return session
 
-    def _wanted(self) -> SessionConstraints:
+    def wanted(self) -> SessionConstraints:
+        """What we wish now, as constraints of an offer or answer."""
         direction = MediaDirection.SENDONLY if self.wish.held else MediaDirection.SENDRECV
         return replace(self._constraints, audio_direction=direction, audio_codecs=self.wish.codecs)
 

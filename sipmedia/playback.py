@@ -24,8 +24,9 @@ class Playback:
     While it is paused there is silence, and what is to be played next waits.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, first: bool = False) -> None:
         self.name = name
+        self._first = first
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[bool] = self._loop.create_future()
         self._source: _Controlled | None = None
@@ -92,7 +93,9 @@ class Playback:
         if self._start_s is not None:
             self.seek(self._start_s)
         session.play(
-            self._source, lambda completed: to_loop(self._loop, lambda: self.finish(completed=completed))
+            self._source,
+            lambda completed: to_loop(self._loop, lambda: self.finish(completed=completed)),
+            first=self._first,
         )
 
     def finish(self, *, completed: bool) -> None:

@@ -29,9 +29,11 @@ from sipmedia.call import Call
 from sipmedia.config import DEFAULT_PORT, PhoneConfig, format_address, parse_bind
 from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed
 from sipmedia.events import CallCreated, ErrorOccurred, IncomingCall
+from sipmedia.identity import anonymous_headers
 from sipmedia.offer_answer import OfferAnswer
 from sipmedia.parties import CallState
 from sipmedia.registration import RegisteringPhone
+from sipmedia.several_calls import SeveralCalls
 from sipmedia.trace import CallTrace, call_id_of
 from sipmedia.transferee import TransferringPhone
 
@@ -46,7 +48,7 @@ _TRACES_WITHOUT_CALL = 64
 """How many calls may have been traced before anybody takes them up (a trace lives on with its call)."""
 
 
-class Softphone(RegisteringPhone, TransferringPhone):
+class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
     """A SIP phone on one UDP address; an async context manager.
 
         async with Softphone(Account("sip:alice@127.0.0.1"), bind="127.0.0.1:5060") as phone:
@@ -109,11 +111,6 @@ class Softphone(RegisteringPhone, TransferringPhone):
         return (Account(f"sip:anonymous@{format_address(host, port)}"),)
 
     @property
-    def calls(self) -> list[Call]:
-        """The calls that are not over, oldest first."""
-        return [call for call in self._calls.values() if call.state is not CallState.ENDED]
-
-    @property
     def media(self) -> MediaManager:
         """Its media manager. :raises PhoneClosed:"""
         if self._manager is None:
@@ -143,6 +140,9 @@ class Softphone(RegisteringPhone, TransferringPhone):
                 options_body=self._capabilities,
                 max_usages=self.config.max_calls,
                 allow_events=self._event_packages(),
+                session_expires=self.config.session_expires,
+                reliable_provisional=self.config.reliable_provisional,
+                max_redirects=self.config.follow_redirects,
             ),
             self._on_event,
             on_message=self._on_message if self.config.traced_messages else None,
@@ -203,11 +203,13 @@ class Softphone(RegisteringPhone, TransferringPhone):
         codecs: Sequence[str] | None = None,
         late_offer: bool = False,
         headers: Sequence[tuple[str, str]] = (),
+        anonymous: bool = False,
     ) -> Call:
         """Place a call to a SIP URI; returns at once, before anything is sent.
 
         ``codecs``: for this call, best first. ``headers``: more header fields for the INVITE. ``late_offer``:
-        leave the offer to the far end (RFC 3261 s13.2.1), for gateways that want it so.
+        leave the offer to the far end (RFC 3261 s13.2.1), for gateways that want it so. ``anonymous``: do not
+        tell the far end who calls (RFC 3323).
 
         :raises InvalidAddress: for a URI that cannot be called. :raises PhoneClosed: when the phone is not
             open. May raise :class:`media.MediaError` (no free port, no such codec).
@@ -219,7 +221,8 @@ class Softphone(RegisteringPhone, TransferringPhone):
         media = self._offer_answer(codecs, lambda: _host_of(target))
         body = None if late_offer else media.offer()
         try:
-            usage = agent.invite(target, from_=account.address, body=body, headers=headers)
+            caller, named = anonymous_headers(account) if anonymous else (account.address, [])
+            usage = agent.invite(target, from_=caller, body=body, headers=[*headers, *named])
         except (ParseError, LocalProtocolError, BadAddress) as error:
             media.close()
             raise InvalidAddress(f"cannot call {target!r}: {_why_not(error)}") from error
@@ -235,12 +238,15 @@ class Softphone(RegisteringPhone, TransferringPhone):
         codecs: Sequence[str] | None = None,
         late_offer: bool = False,
         headers: Sequence[tuple[str, str]] = (),
+        anonymous: bool = False,
     ) -> Call:
         """Place a call and wait until it is answered; raises as :meth:`dial`, and :class:`CallFailed`.
 
         Cancelling it cancels the call.
         """
-        call = self.dial(target, account, codecs=codecs, late_offer=late_offer, headers=headers)
+        call = self.dial(
+            target, account, codecs=codecs, late_offer=late_offer, headers=headers, anonymous=anonymous
+        )
         await call.answered()
         return call
 
@@ -262,8 +268,9 @@ class Softphone(RegisteringPhone, TransferringPhone):
             self.report(error, f"handling {type(event).__name__}")
 
     def _on_incoming(self, usage: InviteUsage, replaces: InviteUsage | None) -> None:
-        if self._closing is not None:
-            usage.reject(503)
+        disturbs = self.do_not_disturb and replaces is None
+        if self._closing is not None or disturbs:
+            usage.reject(503 if self._closing is not None else self.config.do_not_disturb_status)
             return
         via = usage.request.via
         media = self._offer_answer(None, lambda: via.received or via.host)

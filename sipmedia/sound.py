@@ -97,22 +97,30 @@ class CallSound(Emitter):
 
     # --- saying ---
 
-    def play(self, sound: Playable, *, repeat: int | None = 1, sample_rate_hz: int | None = None) -> Playback:
+    def play(
+        self,
+        sound: Playable,
+        *,
+        repeat: int | None = 1,
+        sample_rate_hz: int | None = None,
+        first: bool = False,
+    ) -> Playback:
         """Play a file, samples or a source after what is being played; ``await`` it to wait for its end.
 
         ``repeat``: rounds of a file or of samples, ``None`` for ever. ``sample_rate_hz``: of samples, if it
-        is not the call's; files and sources say it themselves. Any rate is converted. A file that cannot
+        is not the call's; files and sources say it themselves. ``first``: at once, what is being played
+        goes on afterwards. Any rate is converted. A file that cannot
         be read raises :class:`media.BadAudio` where the playback is awaited.
         """
         session = self._agreed_session("play")
         if isinstance(sound, AudioSource):
-            playback = Playback(type(sound).__name__)
+            playback = Playback(type(sound).__name__, first=first)
             playback.begin(session, sound)
         elif isinstance(sound, np.ndarray):
-            playback = Playback("samples")
+            playback = Playback("samples", first=first)
             playback.begin(session, SampleSource(sound, sample_rate_hz or session.rate, repeat=repeat))
         else:
-            playback = Playback(name_of(sound))
+            playback = Playback(name_of(sound), first=first)
             self.spawn(self._open_file(playback, session, sound, repeat), f"playing {playback.name}")
         return playback
 
@@ -126,6 +134,22 @@ class CallSound(Emitter):
         """
         session = self._agreed_session("play a tone")
         return self.play(country_tone(country, kind, session.rate, duration_s=duration_s))
+
+    @property
+    def muted(self) -> bool:
+        """Whether the far end hears silence in place of us."""
+        return self._media.session is not None and self._media.session.muted
+
+    def mute(self) -> None:
+        """Send silence in place of all we say and play, which goes on unheard; keys are still sent.
+
+        Nothing is told to the far end, unlike ``hold``.
+        """
+        self._open_session().muted = True
+
+    def unmute(self) -> None:
+        """Be heard again."""
+        self._open_session().muted = False
 
     def stop_playing(self) -> None:
         """Stop all that :meth:`play` was given."""
@@ -223,6 +247,8 @@ class CallSound(Emitter):
         self.emit("mark", MarkReached(self._keypad.call, name, sent))
 
     def _session_closed(self, event: SessionClosed) -> None:
+        if event.session is not self._media.session:
+            return  # of an early dialog that was not answered
         self._session_open = False
         self._milestones.closed(event)
         self._check_silent()

@@ -182,6 +182,8 @@ class Playlist:
         self, fallback: AudioSource | None = None, on_failed: Callable[[Exception], None] | None = None
     ) -> None:
         self.fallback = fallback
+        self.muted = False
+        """While it is set all goes on as it would, but silence is what is given."""
         self._on_failed = on_failed
         self._items: deque[_Item] = deque()
 
@@ -233,7 +235,7 @@ class Playlist:
             except Exception as error:  # a user's object
                 failure, frame = error, None
             if frame is not None:
-                return frame
+                return _silent(frame) if self.muted else frame
             try:
                 self._items.remove(item)
             except ValueError:  # stop() was quicker, and has told its owner
@@ -241,7 +243,14 @@ class Playlist:
             item.finish(completed=failure is None)
             if failure is not None and self._on_failed is not None:
                 self._on_failed(failure)
-        return None if self.fallback is None else self.fallback.pull(n)
+        if self.fallback is None:
+            return None
+        frame = self.fallback.pull(n)
+        return _silent(frame) if self.muted and frame is not None else frame
+
+
+def _silent(frame: AudioFrame) -> AudioFrame:
+    return AudioFrame(np.zeros_like(frame.samples), frame.sample_rate_hz, frame.timestamp)
 
 
 class Tee:

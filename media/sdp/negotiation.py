@@ -20,10 +20,10 @@ also after a rollback, and stays for one that does not.
 
 import copy
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from media.errors import BadAnswer, InvalidState, MediaRefused, NoCommonCodec
-from media.sdp.attributes import RTP_PROFILES, RtpMap, formats_of
+from media.sdp.attributes import RTP_PROFILES, RtpMap, direction_of, formats_of
 from media.sdp.description import Connection, Line, MediaDescription, Origin, SessionDescription
 from media.sdp.matching import (
     AudioAgreement,
@@ -176,6 +176,23 @@ class Negotiation:
         place = index if local.enabled else None
         self._offered = _Offered(description, local, place, tuple(entries), self._types)
         self._types = types
+        self.state = after
+        return description
+
+    def repeat_offer(self, local: LocalAudio) -> SessionDescription:
+        """Offer what we said last, word for word and under the same version: it refreshes a session and
+        changes nothing (RFC 4028 section 7.4). `local` lends what does not show in a description."""
+        after = self._next(_Input.LOCAL_OFFER)
+        if self._local is None:
+            raise InvalidState("nothing was agreed yet that could be repeated; make an offer first")
+        description = self._publish(local, list(self._local.media))
+        index = self.audio.index if self.audio is not None else None
+        entries: tuple[RtpMap, ...] = ()
+        if index is not None:
+            line = description.media[index]
+            entries = tuple(formats_of(line))
+            local = replace(local, direction=direction_of(line, description))
+        self._offered = _Offered(description, local, index, entries, self._types)
         self.state = after
         return description
 
