@@ -15,13 +15,14 @@ from dialog.authentication import CredentialsFor
 from dialog.config import UserAgentConfig
 from dialog.core import Core
 from dialog.digest import mask_credentials
-from dialog.dns import Answer, Query
+from dialog.dns import Query
 from dialog.errors import LocalProtocolError
 from dialog.events import Event
 from dialog.flow import MESSAGE_TRANSPORTS, Close, Effect, Flow, HostPort, Open, Send, Target
 from dialog.parser import is_keepalive
 from dialog.registration import Registration, RegistrationSettings
 from dialog.services import Services
+from dialog.transport.names import Resolver, SystemResolver
 from dialog.transport.sockets import Sockets
 from dialog.uri import SipUri
 from dialog.usage.invite import InviteUsage
@@ -48,7 +49,8 @@ class UserAgent:
 
     `on_event` is given every event, in order and never from inside a method of a call: what a call made in a
     handler brings about comes after that handler. An exception it raises is logged and harms no other call.
-    `on_message` sees each message sent and received. Call `start` once, then anything, then `aclose`.
+    `on_message` sees each message sent and received; `resolver` is asked for names instead of the system's
+    name servers. Call `start` once, then anything, then `aclose`.
     """
 
     core_type: type[Core] = Core
@@ -61,11 +63,13 @@ class UserAgent:
         *,
         random: random_module.Random | None = None,
         on_message: Callable[[TracedMessage], None] | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         self.config = config
         self.on_message = on_message
         self._on_event = on_event
         self._random = random
+        self._resolver = resolver
         self._core: Core | None = None
         self._sockets: Sockets | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -83,6 +87,8 @@ class UserAgent:
         sockets = Sockets(self.config, self)
         await sockets.start()
         self._sockets = sockets
+        if self._resolver is None:
+            self._resolver = SystemResolver(_family(sockets.local_address[0]))
         self._core = core = self.core_type(self.config, chance, self._loop.time, self._wake)
         if self.on_message is not None:
             core.on_framed = self._trace_framed
@@ -310,16 +316,16 @@ class UserAgent:
         task.add_done_callback(self._lookups.discard)
 
     async def _resolve(self, core: Core, query: Query) -> None:
-        here = self.local_address[0]
-        family = socket.AF_INET6 if ":" in here else socket.AF_INET
-        if here == "::":
-            family = socket.AF_UNSPEC
-        answer = Answer()
-        if query.kind == "ADDRESS":
-            try:
-                found = await self._loop.getaddrinfo(query.name, 0, family=family, type=socket.SOCK_DGRAM)
-                answer = Answer(tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))
-            except (OSError, UnicodeError):
-                answer = Answer(error=f"there is no host {query.name}")
+        assert self._resolver is not None
+        answer = await self._resolver.resolve(query)
+        if answer.error:
+            _log.info("%s", answer.error)
         core.resolved(query, answer, self._loop.time())
         self._wake()
+
+
+def _family(host: str) -> socket.AddressFamily:
+    """The addresses that sockets bound to this one can reach."""
+    if host == "::":
+        return socket.AF_UNSPEC
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -20,6 +20,8 @@ Errors of the media (``media.MediaError``: no ports left, no such codec) and of 
 
 from typing import Literal
 
+from dialog.status import reason_phrase
+
 FailureCause = Literal["rejected", "timeout", "transport", "cancelled", "no_ack", "media", "closed"]
 """Why a call came to nothing: the far end said no, nobody answered in time, the network is gone, we gave up,
 our answer was never acknowledged, no sound could be agreed upon, or the phone is closing."""
@@ -66,6 +68,8 @@ _CAUSES = {
 
 def sentence(status: int, reason: str = "", cause: str = "rejected") -> str:
     """A plain sentence for a failed call: what happened, in words of a person who knows no SIP."""
+    if cause == "transport" and reason not in ("", reason_phrase(503)):
+        return f"the far end cannot be reached: {reason}"  # there was no answer: the reason is ours
     if cause in _CAUSES and not (cause == "media" and reason):
         text = _CAUSES[cause]
     elif cause == "media":

@@ -52,6 +52,7 @@ ALLOWED = {
 # The one file that may import each third-party package (numpy and pyee apart).
 THIRD_PARTY_HOMES = {
     "G722": {"media/codec/g722.py"},
+    "dns": {"dialog/transport/resolver.py"},
     "pytest": {"sipmedia/testing/plugin.py"},
     "pywebrtc_audio": {"media/audio/webrtc.py"},
     "sounddevice": {"media/device/portaudio.py"},

@@ -131,13 +131,15 @@ class Sockets:
                     "TLS", hooks, numbers, source_host=host, client_tls=client, server_tls=server
                 )
 
+    def _udp_lost(self, flow: Flow) -> None:
+        host, port = flow.remote
+        self._hooks.on_lost(flow, f"nobody listens on UDP port {port} of {host}, or there is no way to it")
+
     async def _bind_udp(self) -> None:
         """UDP and TCP on one port (section 18.2.1); of free ones, one that is free for both."""
         config = self._config
         for attempt in range(_TRIES):
-            udp = await UdpTransport.bind(
-                config.bind, self._hooks.on_data, lambda flow: self._hooks.on_lost(flow, _UNREACHABLE)
-            )
+            udp = await UdpTransport.bind(config.bind, self._hooks.on_data, self._udp_lost)
             tcp = self._streams.get("TCP")
             try:
                 if tcp is not None:
@@ -154,9 +156,6 @@ class Sockets:
             else:
                 self._udp, self._local = udp, udp.local_address
                 return
-
-
-_UNREACHABLE = "nobody listens there"
 
 
 def _routed_towards(remote: HostPort) -> str:

@@ -131,7 +131,7 @@ class Caller:
             self._fail(487, reason_phrase(487), "cancelled")
         elif not self._tried_next(408 if cause == "timeout" else 503):
             status = 408 if cause == "timeout" else 503
-            self._fail(status, reason_phrase(status), cause)
+            self._fail(status, self._outgoing.why or reason_phrase(status), cause)
 
     # Tries.
 

@@ -20,6 +20,7 @@ from contextvars import Context
 from typing import Any, NoReturn, TypeVar, TypeVarTuple, Unpack
 from weakref import WeakKeyDictionary
 
+from dialog.dns import Naptr, Srv
 from sipmedia.simulation.clock import START
 from sipmedia.simulation.diagnosis import calls_in_words, tasks_in_words
 from sipmedia.simulation.errors import (
@@ -251,6 +252,10 @@ class VirtualLoop(OnlyReal, asyncio.BaseEventLoop):
             )
         return found
 
+    def service_records(self, kind: str, name: str) -> list[Srv | Naptr]:
+        """SRV and NAPTR records, for `dialog.transport.resolver`."""
+        return [] if self.network.names_hang else self.network.services.get((kind, name), [])
+
     async def getaddrinfo(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> list[tuple[Any, ...]]:
@@ -262,6 +267,8 @@ class VirtualLoop(OnlyReal, asyncio.BaseEventLoop):
         elif is_address(host):
             addresses = [normal(host)]
         else:
+            if self.network.names_hang:
+                await self.create_future()
             addresses = self.look_up(host)
         kinds = [(type, proto)] if type else [(socket.SOCK_STREAM, 6), (socket.SOCK_DGRAM, 17)]
         found: list[tuple[Any, ...]] = []

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from dialog.dns import Naptr, Srv
 from sipmedia.simulation.capture import Capture
 from sipmedia.simulation.clock import Clock
 from sipmedia.simulation.errors import OutsideNetwork
@@ -42,6 +43,10 @@ class Network:
         self.capture = Capture()
         self.names: dict[str, list[str]] = {}
         """What name look-ups find."""
+        self.services: dict[tuple[str, str], list[Srv | Naptr]] = {}
+        """What queries for SRV and NAPTR records find, by kind and name."""
+        self.names_hang = False
+        """Whether name servers keep silent."""
         self.strays: dict[str, int] = {}
         """What was sent to addresses that nobody has, and how often."""
         self.internet = Realm("internet", LinkSettings(**default))
@@ -72,6 +77,16 @@ class Network:
     def name(self, name: str, *addresses: str) -> None:
         """Let a name be found: what it stands for replaces what it stood for."""
         self.names[name.lower().rstrip(".")] = [normal(address) for address in addresses]
+
+    def srv(self, name: str, target: str, port: int, *, priority: int = 10, weight: int = 10) -> None:
+        """Let a service be found: ``network.srv("_sip._udp.example.com", "pbx.example.com", 5060)``."""
+        records = self.services.setdefault(("SRV", name.lower().rstrip(".")), [])
+        records.append(Srv(priority, weight, port, target))
+
+    def naptr(self, name: str, service: str, target: str, *, order: int = 10, preference: int = 10) -> None:
+        """Let a domain say how to reach it: ``("example.com", "SIP+D2T", "_sip._tcp.example.com")``."""
+        records = self.services.setdefault(("NAPTR", name.lower().rstrip(".")), [])
+        records.append(Naptr(order, preference, "s", service, target))
 
     def link(self, a: Node, b: Node, **settings: Any) -> Link:
         """The link between two nodes, with these settings changed both ways."""
