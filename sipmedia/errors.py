@@ -135,6 +135,8 @@ class NotRegistered(SipMediaError):
         self.status = status
         self.reason = reason
         self.why = why
+
+
 class TransferFailed(SipMediaError):
     """The transfer came to nothing: the call goes on.
 

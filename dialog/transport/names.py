@@ -15,7 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-
 from dialog.dns import NEGATIVE_TTL, Answer, Naptr, Query, Srv
 
 if TYPE_CHECKING:

@@ -41,7 +41,6 @@ class NameServers:
         return Answer(tuple(_record(record) for record in found.rrset), float(found.rrset.ttl))
 
 
-
 def _record(record: dns.rdata.Rdata) -> Naptr | Srv | str:
     if isinstance(record, dns.rdtypes.IN.SRV.SRV):
         return Srv(record.priority, record.weight, record.port, record.target.to_text())
