@@ -37,6 +37,18 @@ def test_loss_by_the_formula() -> None:
     assert quality.impairment_of("unheard of") == g711
 
 
+def test_codecs_that_carry_more_than_the_scale_measures() -> None:
+    """Clean they are as good as G.711; under loss Opus, with its copies, is better off than G.722."""
+    for name in ("opus", "G722", "L16"):
+        assert quality.rating(one_way_delay_ms=0, codec=name) == quality.DEFAULT_R
+    # 95 * 10 / (10 + 22)
+    assert quality.loss_impairment(10, 1, quality.impairment_of("opus")) == pytest.approx(29.69, abs=0.005)
+    lossy = {
+        name: quality.rating(one_way_delay_ms=0, loss_percent=10, codec=name) for name in ("opus", "G722")
+    }
+    assert lossy["opus"] > lossy["G722"]
+
+
 def test_burst_ratio() -> None:
     assert quality.burst_ratio(0, 3) == 1
     assert quality.burst_ratio(10, 1 / 0.9) == pytest.approx(1)
@@ -48,7 +60,7 @@ def test_burst_ratio() -> None:
     delay=st.floats(0, 1e6),
     loss=st.floats(-1, 200),
     burst=st.floats(0, 1e6),
-    codec=st.sampled_from(["PCMU", "G722", "L16", "x"]),
+    codec=st.sampled_from(["PCMU", "G722", "opus", "L16", "x"]),
     concealment=st.booleans(),
 )
 def test_always_a_score(delay: float, loss: float, burst: float, codec: str, concealment: bool) -> None:
