@@ -32,11 +32,12 @@ _IMPAIRMENTS = {
     # Not in G.113 for narrow band. Our estimate: clean without loss, and a little more harmed by it than
     # G.711, because the decoder's state is wrong for a while afterwards.
     "G722": Impairment(0.0, 20.0),
-    # Not in G.113 either. Without loss Opus is no worse than G.711 on this scale: Alahmadi, Pocta and Melvin
-    # ("An Adaptive Bitrate Switching Algorithm for Speech Applications in Context of WebRTC", ACM TOMM 17(4),
-    # 2021, article 133) give it 17 at 31 kbit/s on the full-band scale, on which G.711 has 55 (148 less 93.2).
-    # They have a robustness of 10.4 under random loss without forward error correction, which we ask for. With
-    # it our wideband PESQ at 5 and 10 % (`benchmarks.quality --opus`, as a loss of MOS) makes it 22 to 25.
+    # Not in G.113 either. Without loss Opus is no worse than G.711 on this scale: Alahmadi, Pocta and
+    # Melvin ("An Adaptive Bitrate Switching Algorithm for Speech Applications in Context of WebRTC", ACM
+    # TOMM 17(4), 2021, article 133) give it 17 at 31 kbit/s on the scale of super-wideband speech, where
+    # G.711 has over 50. They have a robustness of 10.4 under random loss without forward error correction,
+    # which we ask for. With it our wideband PESQ at 5 and 10 % (`python -m benchmarks.quality --opus`, as a
+    # loss of MOS) makes it 22 to 25.
     "OPUS": Impairment(0.0, 22.0),
 }
 
