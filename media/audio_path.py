@@ -20,6 +20,7 @@ from media.frame import AudioFrame
 from media.plan import Address, StreamPlan
 from media.ports import PortAllocator, RtpSockets
 from media.rtp.statistics import StreamStatistics
+from media.stun.transaction import Mapped
 
 if TYPE_CHECKING:
     from media.session import MediaSession
@@ -42,6 +43,8 @@ class AudioPath:
         self.playlist = Playlist(self.queue, self._source_failed)
         self.plan: StreamPlan | None = None
         self.address: Address | None = None
+        self.mapped: Mapped | None = None
+        """What our ports look like from outside, if a STUN server told."""
         self.media_timeout_s = media_timeout_s
         """How long nothing may come before `media_lost`; change it by `watch_silence`."""
         self._source: AudioSource | None = None
@@ -142,6 +145,14 @@ class AudioPath:
         for tap in taps:
             other.remove_tap(tap)
             self.add_tap(tap)
+
+    def open_silent(self, session: "MediaSession", open_stream: OpenStream) -> StreamHandle:
+        """The stream on the ports that are bound, before anything is negotiated: for STUN."""
+        if self._handle is None:
+            self.apply(session, None, open_stream)
+        if self._handle is None:
+            raise InvalidState("this session is closed; make a new one with manager.create_offer()")
+        return self._handle
 
     def open_handle(self) -> StreamHandle:
         """The stream, to send something by hand; `InvalidState` before it is negotiated."""

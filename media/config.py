@@ -117,8 +117,9 @@ class ManagerConfig:
     (RFC 3389), with `silence_suppression` our pauses are sent as such. `idle` says what a session sends
     when there is nothing to send. `jitter_buffer` says how long received packets wait.
     `media_timeout_s`: so long without a packet, where both sides may send, and `media_lost` is emitted (None:
-    never). `statistics_interval_s` is the period of the `statistics` event, made only while somebody listens
-    for it.
+    never). `stun_server` (host or name, and port) is whom `session.gather()` asks for our address outside,
+    for at most `stun_timeout_s`; `advertised_ip` makes that needless. `statistics_interval_s` is the period
+    of the `statistics` event, made only while somebody listens for it.
     Raises `BadAddress` and `ValueError`.
     """
 
@@ -137,6 +138,8 @@ class ManagerConfig:
     idle: Literal["none", "silence"] = "none"
     jitter_buffer: JitterSettings = JitterSettings()
     media_timeout_s: float | None = None
+    stun_server: tuple[str, int] | None = None
+    stun_timeout_s: float = 3.0
     statistics_interval_s: float = 1.0
     session_name: str = "-"
     user_name: str = "-"

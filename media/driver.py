@@ -22,10 +22,10 @@ from media.engine import BLOCK_MS, Engine
 from media.errors import BadDigits, InvalidState
 from media.events import StreamClosed, StreamEvent
 from media.forwarding import Forwarder
-from media.plan import StreamPlan
+from media.plan import Address, StreamPlan
 from media.ports import RtpSockets
 from media.rtp.statistics import StreamStatistics
-from media.runtime import Runtime, Ticker
+from media.runtime import DatagramSocket, Runtime, Ticker
 from media.stream import Stream
 
 _log = logging.getLogger(__name__)
@@ -144,6 +144,21 @@ class StreamHandle:
         """Report `StreamSilent` when nothing came for so long that should have; None: never."""
         self._stream.silence.timeout_s = timeout_s
 
+    def set_stun_listener(self, listener: Callable[[bytes, Address], None] | None) -> None:
+        """Give STUN messages (RFC 7983) that come on either socket to `listener`, on the media thread."""
+        self._driver.do(lambda: self._stream.set_stun_listener(listener))
+
+    def send_datagram(self, data: bytes, destination: Address, *, rtcp: bool = False) -> None:
+        """Send something that is no media from the RTP socket, or from that of RTCP if there is one."""
+        sock = self._sockets.rtcp if rtcp else self._sockets.rtp
+        if sock is not None:
+            self._driver.do(lambda: _send(sock, data, destination))
+
+    @property
+    def has_rtcp_socket(self) -> bool:
+        """Whether RTCP has a socket of its own."""
+        return self._sockets.rtcp is not None
+
     def source_failed(self, error: Exception) -> None:
         """Report that something that was played raised (media thread); `StreamFailed` follows."""
         self._stream.failed("a source of sent audio", error)
@@ -161,6 +176,10 @@ class StreamHandle:
     def sockets(self) -> RtpSockets:
         """The sockets it took over; for the driver."""
         return self._sockets
+
+
+def _send(sock: DatagramSocket, data: bytes, destination: Address) -> None:
+    sock.send(data, destination)
 
 
 class MediaDriver:

@@ -122,6 +122,12 @@ class MediaManager:
 
     # --- sessions ---
 
+    def create_session(self) -> MediaSession:
+        """A new session without an offer, for `await session.gather()` before the first one."""
+        session = self._new_session()
+        self.adopt(session)
+        return session
+
     def create_offer(self, constraints: SessionConstraints | None = None) -> tuple[MediaSession, str]:
         """A new session and its offer. Raises what `MediaSession.create_offer` does."""
         session = self._new_session()

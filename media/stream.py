@@ -36,9 +36,11 @@ from media.rtcp.xr import VoipMetrics, extended_report, voip_metrics_in
 from media.rtp.packet import is_rtcp
 from media.rtp.statistics import RemoteReport, StreamStatistics
 from media.silence import Life, SilenceWatch
+from media.stun.message import is_stun
 from media.voip_metrics import measured
 
 Send = Callable[[bytes, Address], object]
+StunListener = Callable[[bytes, Address], None]
 _REPORTED_FAILURES = 10
 """What fails at every tick shall not flood its owner; the rest is only counted."""
 
@@ -61,6 +63,7 @@ class Stream:
         "_rtcp_garbage",
         "_send_rtcp",
         "_send_rtp",
+        "_stun",
         "block_ms",
         "buffer",
         "closed",
@@ -115,6 +118,7 @@ class Stream:
         self._collided = False
         self._echoed_from: set[Address] = set()
         self.play = self.inbound.play
+        self._stun: StunListener | None = None
         self.receive_rtp: Callable[[bytes, Address, float], None] = self.inbound.receive
         """Takes a datagram of the RTP socket: data, source, time of arrival."""
 
@@ -128,8 +132,7 @@ class Stream:
             self.block_ms = 20 if plan.ptime_ms % 20 == 0 else 10
         self.inbound.configure(plan, self.block_ms)
         self.outbound.configure(plan, self.block_ms)
-        muxed = plan is not None and plan.rtcp_mux
-        self.receive_rtp = self._receive_muxed if muxed else self.inbound.receive
+        self._choose_receiver()
         named = None if plan is None else plan.remote_rtp
         if before is None or named != before.remote_rtp:
             self._rtcp_address = None
@@ -137,6 +140,11 @@ class Stream:
             self.outbound.destination = named or self.inbound.source.address
         elif self.outbound.destination is None:
             self.outbound.destination = self.inbound.source.address
+
+    def set_stun_listener(self, listener: StunListener | None) -> None:
+        """Give what is STUN on either socket (RFC 7983) to `listener`, and not to RTP; None: it is noise."""
+        self._stun = listener
+        self._choose_receiver()
 
     def send(self, now: float) -> None:
         """One tick's sending, RTCP included."""
@@ -171,6 +179,9 @@ class Stream:
 
     def receive_rtcp(self, data: bytes, source: Address, arrival: float) -> None:
         """A datagram on the RTCP socket."""
+        if self._stun is not None and is_stun(data):
+            self._stun(data, source)
+            return
         if not self._expects_rtcp_from(source):
             self._rtcp_foreign += 1
             return
@@ -348,6 +359,22 @@ class Stream:
         self._collided = False
         self._say_goodbye(now)
         self.outbound.sender.change_ssrc(self._random)
+
+    def _choose_receiver(self) -> None:
+        """Who takes the datagrams of the RTP socket; nobody looks at each for what was not agreed upon."""
+        muxed = self.plan is not None and self.plan.rtcp_mux
+        if self._stun is not None:
+            self.receive_rtp = self._receive_anything
+        else:
+            self.receive_rtp = self._receive_muxed if muxed else self.inbound.receive
+
+    def _receive_anything(self, data: bytes, source: Address, arrival: float) -> None:
+        if self._stun is not None and is_stun(data):
+            self._stun(data, source)
+        elif self.plan is not None and self.plan.rtcp_mux:
+            self._receive_muxed(data, source, arrival)
+        else:
+            self.inbound.receive(data, source, arrival)
 
     def _receive_muxed(self, data: bytes, source: Address, arrival: float) -> None:
         (self.receive_rtcp if is_rtcp(data) else self.inbound.receive)(data, source, arrival)

@@ -8,6 +8,7 @@ from media.config import ManagerConfig, SessionConstraints
 from media.errors import BadAddress, UnknownCodec, Unsupported
 from media.plan import Address, MediaDirection
 from media.sdp.matching import LocalAudio
+from media.stun.transaction import Mapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,13 @@ class Wishes:
             events_payload_type=c.dtmf_payload_type if c.dtmf_enabled else None,
         )
 
-    def local_audio(self, bound: Address) -> LocalAudio:
-        """The same for the negotiation, once RTP listens on `bound`."""
+    def local_audio(self, bound: Address, mapped: Mapped | None = None) -> LocalAudio:
+        """The same for the negotiation, once RTP listens on `bound`, which is `mapped` seen from outside."""
+        address, port = (self.advertised_ip or bound[0], bound[1]) if mapped is None else mapped.rtp
         return LocalAudio(
-            address=self.advertised_ip or bound[0],
-            port=bound[1],
+            address=address,
+            port=port,
+            rtcp_address=None if mapped is None else mapped.rtcp,
             codecs=self.codecs,
             direction=self.direction,
             ptime_ms=self.ptime_ms,

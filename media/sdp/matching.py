@@ -51,7 +51,8 @@ class LocalAudio:
     """What we would offer or accept: our address as the peer shall see it, codecs by preference, wishes.
 
     `events_payload_type` is where our offers put telephone-event, None for never; in answers it only
-    matters whether it is None. `comfort_noise` offers and accepts CN/8000 (RFC 3389); `silence_suppression`
+    matters whether it is None. `rtcp_address` is where RTCP is received if not on the next port (RFC 3605).
+    `comfort_noise` offers and accepts CN/8000 (RFC 3389); `silence_suppression`
     sends it in our pauses. `enabled` False switches the line off (port 0).
     """
 
@@ -69,6 +70,7 @@ class LocalAudio:
     comfort_noise: bool = False
     silence_suppression: bool = False
     enabled: bool = True
+    rtcp_address: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,9 @@ def audio_line(
         if fmtp:
             lines.append(Line("a", f"fmtp:{entry.payload_type} {fmtp}"))
     lines.append(Line("a", f"ptime:{local.ptime_ms}"))
+    if local.rtcp_address is not None and local.rtcp_address != (local.address, local.port + 1):
+        host, port = local.rtcp_address
+        lines.append(Line("a", f"rtcp:{port} IN {'IP6' if ':' in host else 'IP4'} {host}"))
     if rtcp_mux:
         lines.append(Line("a", "rtcp-mux"))
     if rtcp_reduced_size:
