@@ -183,9 +183,9 @@ class MediaSession(SessionAudio):
             return self._path.mapped is not None
         with self._lock:
             self._check_open()
-            wishes = self._wishes.changed(constraints)
-            if wishes.advertised_ip is not None:
+            if config.advertised_ip is not None:
                 return False
+            wishes = self._wishes.changed(constraints)
             host, _ = self._path.bind(self._manager.ports, wishes.local_ip, wishes.local_port)
             handle = self._path.open_silent(self, self._manager.open_stream)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -158,8 +158,10 @@ class Call(TransferringCall, Identified):
             if self.state is CallState.ENDED:
                 self._up.result()
             self._need_unanswered("answer")
-        self._answering = True
         late_offer = self._media.session is None
+        await self._media.gather()
+        self._need_unanswered("answer")
+        self._answering = True
         try:
             body = self._media.offer() if late_offer else self._media.answer()
         except MediaError as error:

@@ -74,6 +74,10 @@ class PhoneConfig:
     """Port to listen on for TLS; ``None``: the one after SIP's."""
     ws_port: int | None = None
     """Port to listen on for WebSockets; ``None``: do not."""
+    stun_server: tuple[str, int] | None = None
+    """Host and port of a STUN server (RFC 8489) that tells what address our sound comes from behind a NAT:
+    asked by ``phone.call`` and ``call.answer``, not by ``dial``, which does not wait. Goes for the phone's
+    own media manager; a ``ManagerConfig`` or manager that is given has a setting of its own."""
     codecs: tuple[str, ...] | None = None
     """In order of preference; ``None``: the media manager's."""
     accept_transfers: bool = True

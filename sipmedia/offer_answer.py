@@ -108,6 +108,22 @@ class OfferAnswer:
         """Whether the far end does not want to hear us now (RFC 3264 s8.4)."""
         return self.session is not None and self.agreed and not self.session.direction.sends
 
+    async def gather(self) -> None:
+        """Find out our address outside before the first offer or answer, where the manager knows whom to ask.
+
+        What is taken for it is given back when the wait is cancelled or fails.
+        """
+        if self.manager.config.stun_server is None or self.agreed:
+            return
+        if self.session is None:
+            self.adopt(self.manager.create_session())
+        assert self.session is not None
+        try:
+            await self.session.gather(self._constraints)
+        except BaseException:
+            self.close()
+            raise
+
     def offer(self) -> bytes:
         """Our offer: the first, which binds the ports, or one that asks for what is wished now."""
         if self.session is None:

@@ -214,11 +214,27 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
         :raises InvalidAddress: for a URI that cannot be called. :raises PhoneClosed: when the phone is not
             open. May raise :class:`media.MediaError` (no free port, no such codec).
         """
-        agent = self._open_agent()
+        media = self._media_towards(target, codecs)
+        return self._place(target, account, media, headers, late_offer=late_offer, anonymous=anonymous)
+
+    def _media_towards(self, target: str, codecs: Sequence[str] | None) -> OfferAnswer:
+        self._open_agent()
         _check_transport(target, self._transports)
+        return self._offer_answer(codecs, lambda: _host_of(target))
+
+    def _place(
+        self,
+        target: str,
+        account: Account | None,
+        media: OfferAnswer,
+        headers: Sequence[tuple[str, str]],
+        *,
+        late_offer: bool,
+        anonymous: bool,
+    ) -> Call:
+        agent = self._open_agent()
         account = account or self.accounts[0]
         self._know(account, agent)
-        media = self._offer_answer(codecs, lambda: _host_of(target))
         body = None if late_offer else media.offer()
         try:
             caller, named = anonymous_headers(account) if anonymous else (account.address, [])
@@ -242,11 +258,12 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
     ) -> Call:
         """Place a call and wait until it is answered; raises as :meth:`dial`, and :class:`CallFailed`.
 
-        Cancelling it cancels the call.
+        Cancelling it cancels the call. With a STUN server our address outside is asked for first.
         """
-        call = self.dial(
-            target, account, codecs=codecs, late_offer=late_offer, headers=headers, anonymous=anonymous
-        )
+        media = self._media_towards(target, codecs)
+        if not late_offer:
+            await media.gather()
+        call = self._place(target, account, media, headers, late_offer=late_offer, anonymous=anonymous)
         await call.answered()
         return call
 
@@ -330,7 +347,9 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
         return self._agent
 
     def _make_manager(self, host: str) -> MediaManager:
-        settings = self._settings or ManagerConfig(advertised_ip=self.config.advertised_host)
+        settings = self._settings or ManagerConfig(
+            advertised_ip=self.config.advertised_host, stun_server=self.config.stun_server
+        )
         if settings.default_local_ip == ManagerConfig().default_local_ip:  # not asked for: as SIP does
             settings = replace(settings, default_local_ip=host)
         return MediaManager(replace(settings, idle="silence"))
