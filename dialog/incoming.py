@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dialog.message import Request, Response
 from dialog.transaction.server import ServerTransaction
+from dialog.uri import SipUri, Uri
 
 if TYPE_CHECKING:
     from dialog.core import Core
@@ -36,7 +37,7 @@ class IncomingRequest:
     @property
     def contact(self) -> str:
         """Our Contact towards this peer: the user it called, at the address it reached."""
-        return self._core.contact_for(self.flow, self.request.uri)
+        return self._core.contact_for(self.flow, self.request.uri, secure=_wants_sips(self.request))
 
     def respond(
         self,
@@ -74,3 +75,15 @@ class IncomingRequest:
             body=body,
         )
         return bytes(response)
+
+
+def _wants_sips(request: Request) -> bool:
+    """Whether our Contact must be a SIPS URI (section 12.1.1)."""
+    if _is_sips(request.uri):
+        return True
+    first = request.record_routes[:1] or request.contacts[:1]
+    return bool(first) and _is_sips(first[0].uri)
+
+
+def _is_sips(uri: Uri) -> bool:
+    return isinstance(uri, SipUri) and uri.scheme == "sips"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import socket
 
@@ -47,7 +48,7 @@ class Sockets:
         host, port = config.bind
         if "udp" in config.transports:
             await self._bind_udp()
-        elif "tcp" in self._streams:
+        elif "TCP" in self._streams:
             await self._streams["TCP"].listen(config.bind)
             self._local = self._streams["TCP"].local_address or config.bind
         for name, stream in self._streams.items():
@@ -146,6 +147,7 @@ class Sockets:
                     await tcp.listen(udp.local_address)
             except AddressInUse as error:
                 udp.close()
+                await asyncio.sleep(0)  # asyncio closes the socket in the next turn of the loop
                 if config.bind[1] or attempt == _TRIES - 1:
                     raise AddressInUse(
                         f'{error}, or leave "tcp" out of the transports to use UDP alone'

@@ -1,4 +1,4 @@
-"""`dialog.transport.names` and `.resolver`: names asked of a name server of our own, of a table, and of the system."""
+"""`dialog.transport.names` and `.resolver`: names asked of a name server of our own, and of the system."""
 
 from __future__ import annotations
 
