@@ -55,7 +55,7 @@ class CaptureLine:
         self._block_s = block_s
         self._clock = clock
         self._mark = (0, 0.0)
-        self._control = FillControl(late_reads="low")
+        self._control = FillControl()
         self._step = 0.0
         self._running = False
         self._fade_in = False

@@ -99,10 +99,13 @@ def _ramp(n: int) -> NDArray[np.float32]:
     return np.arange(n, dtype=np.float32) / np.float32(n)
 
 
-_GAIN_PER_S = 0.15
-"""A tenth of a second too much is drained at 1.5 % a second, were there no limit: 10 ms in ten seconds."""
-_OBSERVATIONS = 16
-_SMOOTHING = 0.1
+_GAIN_PER_S = 0.04
+"""A millisecond too much is drained at 40 parts in a million, so 100 parts of drift leave it 2.5 ms off."""
+_HASTE_S = 0.01
+"""What is off by this much is corrected twice as fast as that, and so on: gentle near the aim."""
+_OBSERVATIONS = 101
+_EACH = 10
+_SMOOTHING = 0.3
 
 FIRST_MARGIN_S = 0.004
 _MORE_MARGIN_S = 0.005
@@ -114,27 +117,27 @@ _QUIET_S = 10.0
 class FillControl:
     """Says how much faster to take from a buffer so that it stays as full as it should be.
 
-    Observations are in seconds above the wanted fill. One that was made while a callback was late
-    errs towards zero fill on the reading side (`late_reads="low"`), and towards more than there is on the
-    writing side (`"high"`): of the last third of a second the one that errs least counts.
+    Observations, one a tick, are in seconds above the wanted fill. A tick or a callback that came late
+    made one of them wrong, this way or that: the median of two seconds is what counts.
 
     `margin_s` is what is kept beyond what blocks need. It grows when the buffer ran dry all the same, and
     shrinks slowly while it does not.
     """
 
-    __slots__ = ("_best", "_recent", "_since", "_smooth", "margin_s")
+    __slots__ = ("_recent", "_since", "_smooth", "_step", "_until_next", "margin_s")
 
-    def __init__(self, *, late_reads: str) -> None:
+    def __init__(self) -> None:
         self.margin_s = FIRST_MARGIN_S
-        self._best = max if late_reads == "low" else min
         self._recent: deque[float] = deque(maxlen=_OBSERVATIONS)
-        self._smooth: float | None = None
         self._since: float | None = None
+        self.restart()
 
     def restart(self) -> None:
         """The buffer was filled anew; what was seen before says nothing now."""
         self._recent.clear()
-        self._smooth = None
+        self._smooth: float | None = None
+        self._step = 0.0
+        self._until_next = 2 * _EACH
 
     def ran_dry(self, now: float) -> None:
         """It was empty when it should not have been."""
@@ -143,17 +146,20 @@ class FillControl:
 
     def observe(self, excess_s: float, now: float) -> float:
         """The step (see `DriftFilter`) for the next block."""
+        self._recent.append(excess_s)
+        self._until_next -= 1
+        if not self._until_next:
+            self._until_next = _EACH
+            self._decide(now)
+        return self._step
+
+    def _decide(self, now: float) -> None:
         if self._since is None:
             self._since = now
         elif now - self._since > _QUIET_S and self.margin_s > FIRST_MARGIN_S:
             self._since = now
             self.margin_s = max(FIRST_MARGIN_S, self.margin_s - _LESS_MARGIN_S)
-        self._recent.append(excess_s)
-        best = self._best(self._recent)
-        self._smooth = best if self._smooth is None else self._smooth + _SMOOTHING * (best - self._smooth)
-        return max(-MAX_STEP, min(MAX_STEP, _GAIN_PER_S * self._smooth))
-
-    @property
-    def excess_s(self) -> float:
-        """How far above the wanted fill it is, smoothed."""
-        return self._smooth or 0.0
+        usual = sorted(self._recent)[len(self._recent) // 2]
+        self._smooth = usual if self._smooth is None else self._smooth + _SMOOTHING * (usual - self._smooth)
+        wanted = _GAIN_PER_S * self._smooth * (1 + abs(self._smooth) / _HASTE_S)
+        self._step = max(-MAX_STEP, min(MAX_STEP, wanted))

@@ -43,7 +43,7 @@ class PlaybackLine:
         self._starved = 0  # blocks that could not be filled; the device's thread counts
         self._starved_seen = 0
         self._last_push: float | None = None
-        self._control = FillControl(late_reads="high")
+        self._control = FillControl()
         self._step = 0.0
         self._left_out: Samples | None = None  # where what was played broke off
         self._tune(8000)

@@ -201,7 +201,7 @@ def _chosen(devices: list[DeviceInfo], wish: str | None, direction: Direction) -
 def _fields(device: DeviceInfo) -> dict[str, Any]:
     return {
         "index": device.index,
-        "name": device.name,
+        "device": device.name,
         "host_api": device.host_api,
         "input_channels": device.input_channels,
         "output_channels": device.output_channels,

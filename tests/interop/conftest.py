@@ -17,6 +17,7 @@ from tests.interop.harness.parties import Party, parties
 PACKAGES = (
     *("baresip", "sip-tester", "sipsak", "tshark"),
     *("kamailio", "kamailio-tls-modules", "rtpengine-daemon", "linphone-cli"),
+    *("pulseaudio", "pulseaudio-utils", "libportaudio2", "libasound2-plugins"),
 )
 
 
