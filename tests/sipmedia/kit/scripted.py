@@ -1,6 +1,7 @@
 """A SIP peer that sends just what a test tells it, for what a real phone of ours would never do."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Self
 
 from dialog.message import Request, Response
@@ -55,9 +56,16 @@ class ScriptedPeer(asyncio.DatagramProtocol):
             if isinstance(message, Response) and message.status == status:
                 return message
 
-    def respond(self, request: Request, status: int, tag: str = "peer", sdp: str = "") -> None:
-        """Answer a request, with a session description if there is one."""
-        headers = [("Contact", f"<sip:peer@127.0.0.1:{self.port}>")]
+    def respond(
+        self,
+        request: Request,
+        status: int,
+        tag: str = "peer",
+        sdp: str = "",
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Answer a request, with a session description if there is one, and more headers."""
+        headers = [("Contact", f"<sip:peer@127.0.0.1:{self.port}>"), *headers]
         if sdp:
             headers.append(("Content-Type", "application/sdp"))
         response = Response.to_request(request, status, to_tag=tag, headers=headers, body=sdp.encode())
@@ -100,19 +108,24 @@ class ScriptedPeer(asyncio.DatagramProtocol):
         )
         self.send(text.encode(), self._peer)
 
-    def invite(self, peer: tuple[str, int], body: str, call_id: str = "scripted-1") -> None:
-        """Send an INVITE with that body."""
+    def invite(
+        self, peer: tuple[str, int], body: str, call_id: str = "scripted-1", headers: Sequence[str] = ()
+    ) -> None:
+        """Send an INVITE with that body, and more header lines."""
         self._peer = peer
         text = (
             f"INVITE sip:phone@{peer[0]}:{peer[1]} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};branch=z9hG4bK{call_id}\r\n"
             "Max-Forwards: 70\r\nFrom: <sip:peer@127.0.0.1>;tag=1\r\nTo: <sip:phone@127.0.0.1>\r\n"
             f"Call-ID: {call_id}\r\nCSeq: 1 INVITE\r\nContact: <sip:peer@127.0.0.1:{self.port}>\r\n"
-            f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+            + "".join(f"{line}\r\n" for line in headers)
+            + ("Content-Type: application/sdp\r\n" if body else "")
+            + f"Content-Length: {len(body)}\r\n\r\n{body}"
         )
         self.send(text.encode(), peer)
 
 
-def sdp(port: int = 30000, formats: str = "0") -> str:
+def sdp(port: int = 30000, formats: str = "0", direction: str = "") -> str:
     """A description with one audio line."""
-    return SDP.format(port=port, formats=formats)
+    line = f"a={direction}\r\n" if direction else ""
+    return SDP.format(port=port, formats=formats) + line
