@@ -75,17 +75,21 @@ class DelayTarget:
         """The lag that all but a hundredth of the packets keep to."""
         self.evaluate_at = 0.0
         """When to call `evaluate` again."""
-        self._counts = [0] * (_BINS + 1)
-        self._histogram: NDArray[np.float64] = np.zeros(_BINS + 1)
-        self._worst = 0  # the highest bin counted since the last evaluation
+        self._forget_lags()
         self._evaluated = self._base_until = 0.0
         self._least_now = self._least_then = _NEVER
         self._forgotten = True
         self._early = _EARLY
-        self._prompt = False
-        self._prompt_count = 0
         self._peak_ms = self._peak_apart_s = 0.0
         self._peak_at = -_NEVER
+
+    def _forget_lags(self) -> None:
+        self.needed_ms = 0.0
+        self._counts = [0] * (_BINS + 1)
+        self._histogram: NDArray[np.float64] = np.zeros(_BINS + 1)
+        self._worst = 0  # the highest bin counted since the last evaluation
+        self._prompt = False
+        self._prompt_count = 0
 
     def observe(self, transit: float) -> None:
         """Count a packet."""
@@ -114,7 +118,10 @@ class DelayTarget:
         longer, and every packet from here on would be as late.
         """
         lag = transit - self.base
-        if self._forgotten or not -_JUMP_BACK_S < lag <= self._most_s:
+        jumped = not -_JUMP_BACK_S < lag <= self._most_s
+        if jumped and not self._forgotten:
+            self._forget_lags()  # they were behind a base that is no more
+        if self._forgotten or jumped:
             self.base = self._least_now = transit
             self._least_then = _NEVER
             self._base_until = 0.0

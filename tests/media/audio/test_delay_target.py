@@ -74,3 +74,26 @@ def test_after_a_pause_what_was_long_ago_says_nothing_of_the_lag() -> None:
 def test_whatever_comes_the_need_stays_in_its_limits(lags: list[float], most_ms: float) -> None:
     statistics = after(lags, DelayTarget(most_ms))
     assert 0.0 <= statistics.needed_ms <= most_ms * 1.02 + 101
+
+
+def test_a_jump_forgets_what_was_behind_the_old_base() -> None:
+    statistics = after([0.0] * 100 + [0.19] * 5)
+    assert statistics.needed_ms > 150
+    statistics.begin_spurt(-54.7)
+    assert statistics.needed_ms == 0.0
+    assert after([0.3] * 20, statistics, 102.2).needed_ms == 0.0
+
+
+def test_the_first_packets_are_looked_at_often() -> None:
+    draw = random.Random(1)
+    statistics = after([draw.random() * 0.06 for _ in range(10)])
+    assert statistics.needed_ms > 40
+    early = DelayTarget(200.0)
+    early.evaluate(1.0)
+    assert early.evaluate_at < 1.1
+    for _ in range(20):
+        early.evaluate(early.evaluate_at)
+    assert early.evaluate_at < 5.0
+    late = early.evaluate_at
+    early.evaluate(late)
+    assert early.evaluate_at == pytest.approx(late + 0.2)
