@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import time
@@ -10,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import numpy as np
 
 from .parties import Party, free_port
 from .process import PeerProcess, PeerTimeout
@@ -169,6 +172,47 @@ class Baresip(PeerProcess):
         """Run a menu command ("sndcode", "hangup", "hold", ...) and give its response."""
         with self.control() as control:
             return control.command(name, parameters)
+
+    # What it does in the one call it is in, and what it has heard: as `linphone.Linphone` does it.
+
+    def call(self, uri: str) -> None:
+        """Call; it must not be in a call."""
+        self.command("dial", uri)
+
+    def hang_up(self) -> None:
+        self.command("hangup")
+
+    def hold(self) -> None:
+        self.command("hold")
+
+    def resume(self) -> None:
+        self.command("resume")
+
+    def transfer(self, uri: str) -> None:
+        """Have the other party call `uri`."""
+        self.command("transfer", uri)
+
+    def press(self, key: str) -> None:
+        self.command("sndcode", key)
+
+    def keys(self) -> str:
+        """The keys that the other party has pressed so far."""
+        return "".join(re.findall(r"received event: '(.)' \(end=1\)", self.output()))
+
+    def hung_up(self) -> bool:
+        """Whether the latest call is over."""
+        output = self.output()
+        return output.count(" terminated (") + output.count("session closed") >= output.count("established: ")
+
+    def receives(self, since: int) -> bool:
+        """Whether packets of PCMU arrive at full rate, by what it printed after the first `since` characters."""
+        rates = re.findall(r"audio=\d+/(\d+) \(bit/s\)", self.output()[since:])
+        return bool(rates) and int(rates[-1]) > 55_000
+
+    def sound_so_far(self) -> Samples:
+        """All that it has recorded so far, its calls one after another."""
+        parts = [read_wav(f) for f in sorted(self.recordings.glob("dump-*-dec.wav")) if f.stat().st_size > 44]
+        return np.concatenate([np.zeros(0, np.int16), *parts])
 
     def control(self) -> Control:
         """A control connection: commands, and the events from now on."""

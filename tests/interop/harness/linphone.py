@@ -7,6 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from .parties import Party
 from .process import PeerProcess, until
 from .sound import Samples, read_wav, write_wav
@@ -87,12 +89,52 @@ class Linphone(PeerProcess):
         for line in ("soundcard use files", f"play {folder / 'play.wav'}", f"record {self._recording}"):
             self.say(line)
 
+    # What it does in the one call it is in, and what it has heard: as `baresip.Baresip` does it.
+
+    def call(self, uri: str) -> None:
+        """Call; it must not be in a call."""
+        self.say(f"call {uri}")
+
+    def hang_up(self) -> None:
+        self.say("terminate")
+
+    def hold(self) -> None:
+        """Returns when the other party has agreed: before, it would not hear of resuming."""
+        paused = self.output().count(" is now paused")
+        self.say("pause")
+        until(lambda: self.output().count(" is now paused") > paused, "linphonec to pause", 10, self.output)
+
+    def resume(self) -> None:
+        self.say("resume")
+
+    def transfer(self, uri: str) -> None:
+        """Have the other party call `uri`."""
+        self.say(f"transfer {uri}")
+
+    def press(self, key: str) -> None:
+        self.say(key)
+
+    def keys(self) -> str:
+        """The keys that the other party has pressed so far."""
+        return "".join(re.findall(r"Receiving tone (.) from", self.output()))
+
+    def hung_up(self) -> bool:
+        """Whether the latest call is over."""
+        output = self.output()
+        return output.count(" ended (") >= output.count("assigned id ")
+
     def wait_state(self, text: str, timeout_s: float = 15) -> None:
         """Return when the state of a call is shown as matching `text`, a regular expression."""
         until(lambda: re.search(text, self.output()), f"linphonec to show {text!r}", timeout_s, self.output)
 
+    def sound_so_far(self) -> Samples:
+        """All that it has recorded so far."""
+        if self._recording.exists() and b"data" in self._recording.read_bytes()[:64]:
+            return read_wav(self._recording)
+        return np.zeros(0, np.int16)  # its header is not written yet
+
     def heard(self) -> Samples:
-        """What the other party's sound was, decoded."""
+        """What the other party's sound was, decoded; it ends."""
         self.say("quit")
         self.wait(10)
         return read_wav(self._recording)

@@ -76,15 +76,18 @@ class Match:
     audible_s: float
     """Seconds of the recording that are not silence."""
     correlation: float
-    """Median over the audible half seconds of the best normalised correlation with the sound; 1: equal."""
+    """Median over the audible pieces of the best normalised correlation with the sound; 1: equal."""
 
     def __str__(self) -> str:
         return f"{self.audible_s:.2f} s audible, correlation {self.correlation:.3f}"
 
 
-def match(recording: Samples, sound: Samples, rate_hz: int = RATE_HZ) -> Match:
-    """Compare each audible half second of `recording` with every place of `sound`, which may repeat."""
-    window = rate_hz // 2
+def match(recording: Samples, sound: Samples, rate_hz: int = RATE_HZ, piece_s: float = 0.5) -> Match:
+    """Compare each audible half second of `recording` with every place of `sound`, which may repeat.
+
+    Shorter pieces are for a listener that shifts what it plays in time, as linphone's jitter buffer does.
+    """
+    window = round(rate_hz * piece_s)
     reference = np.concatenate([sound, sound[:window]]).astype(np.float64)
     size = 1 << (len(reference) + window).bit_length()
     spectrum = np.fft.rfft(reference, size)
@@ -99,12 +102,14 @@ def match(recording: Samples, sound: Samples, rate_hz: int = RATE_HZ) -> Match:
             continue
         dot = np.fft.irfft(spectrum * np.conj(np.fft.rfft(piece, size)), size)[: len(energy)]
         best.append(float(np.max(dot / energy)) / float(np.sqrt(piece @ piece)))
-    return Match(len(best) * 0.5, float(np.median(best)) if best else 0.0)
+    return Match(len(best) * piece_s, float(np.median(best)) if best else 0.0)
 
 
-def assert_heard(recording: Samples, sound: Samples, at_least_s: float, rate_hz: int = RATE_HZ) -> Match:
+def assert_heard(
+    recording: Samples, sound: Samples, at_least_s: float, rate_hz: int = RATE_HZ, piece_s: float = 0.5
+) -> Match:
     """Fail unless `recording` holds `at_least_s` seconds that are `sound` (as G.711 or better carries it)."""
-    result = match(recording, sound, rate_hz)
+    result = match(recording, sound, rate_hz, piece_s)
     assert result.audible_s >= at_least_s, f"heard too little: {result} of {len(recording) / rate_hz:.2f} s"
     assert result.correlation > 0.95, f"heard something else: {result}"
     return result
