@@ -54,6 +54,7 @@ ALLOWED = {
 THIRD_PARTY_HOMES = {
     "G722": {"media/codec/g722.py"},
     "dns": {"dialog/transport/resolver.py"},
+    "keyring": {"sipmedia/cli/accounts.py"},
     "pytest": {"sipmedia/testing/plugin.py"},
     "pywebrtc_audio": {"media/audio/webrtc.py"},
     "sounddevice": {"media/device/portaudio.py"},

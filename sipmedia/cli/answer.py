@@ -8,6 +8,7 @@ import sys
 from media import MediaError
 from sipmedia.account import Account
 from sipmedia.call import Call
+from sipmedia.cli.addresses import bind_for
 from sipmedia.cli.conversation import (
     Conversation,
     Settings,
@@ -21,11 +22,15 @@ from sipmedia.cli.conversation import (
 )
 from sipmedia.cli.exits import Exit, exit_for
 from sipmedia.cli.output import Output
+from sipmedia.cli.registering import tell_registrations
 from sipmedia.cli.talking import Talker, enter_pressed, talking
 from sipmedia.config import format_address, parse_bind
 from sipmedia.errors import CallFailed, SipMediaError
 from sipmedia.events import IncomingCall
 from sipmedia.softphone import Softphone
+
+_USUAL = "127.0.0.1:5060"
+"""Where to listen when nothing is said."""
 
 
 async def answer_calls(
@@ -44,12 +49,15 @@ async def answer_calls(
     """
     try:
         check_settings(settings)
-        host, port = parse_bind(settings.bind)
-        account = Account(f"sip:{user}@{format_address(host, port) if port else host}")
+        account = settings.account.to_account()
+        bind = settings.bind or (_USUAL if account is None else bind_for(account))
+        host, port = parse_bind(bind)
+        identity = account or Account(f"sip:{user}@{format_address(host, port) if port else host}")
         phone = Softphone(
-            account, bind=settings.bind, media=settings.manager_config(), config=settings.phone_config()
+            identity, bind=bind, media=settings.manager_config(), config=settings.phone_config()
         )
         phone.on("error", out.trouble)
+        tell_registrations(phone, out)
         with stop_by_signal() as stop:
             async with talking(settings, out, echo=echo) as talker:
                 has_devices = talker is not None  # what is wrong with them is said now, not to a caller
@@ -58,6 +66,8 @@ async def answer_calls(
                 desk.has_devices = has_devices
                 address = format_address(*phone.address)
                 out.event("listening", f"listening on {address}", address=address)
+                if account is not None:
+                    await phone.register()
                 await desk.work()
     except (SipMediaError, MediaError) as error:
         code = exit_for(error)
@@ -165,6 +175,7 @@ class _Desk:
                 self._out.event("rejected", f"refused with {self._reject}", status=self._reject)
                 return Exit.TALKED
             conversation = Conversation(call, self._settings, self._out, self._stop, number, talker)
+            conversation.has_keyboard = len(self._taken) == 1
             await call.answer()
             return await conversation.talk(echo=self._echo, hang_up_after_playing=False)
         except CallFailed as error:

@@ -9,8 +9,10 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from sipmedia.cli.accounts import AccountOptions
+from sipmedia.cli.addresses import default_bind
 from sipmedia.cli.answer import answer_calls
-from sipmedia.cli.call import default_bind, place_call
+from sipmedia.cli.call import place_call
 from sipmedia.cli.conversation import Settings
 from sipmedia.cli.device_choice import DeviceChoice, OnOff
 from sipmedia.cli.exits import EPILOG, Exit
@@ -96,6 +98,58 @@ Aec = Annotated[
 ]
 
 
+_ACCOUNT = "Account"
+AccountName = Annotated[
+    str,
+    typer.Option(
+        "--account",
+        metavar="NAME",
+        help="Account of the file of accounts (~/.config/sipmedia/accounts.toml, or --config).",
+        rich_help_panel=_ACCOUNT,
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Another file of accounts.", rich_help_panel=_ACCOUNT),
+]
+RegistrarOption = Annotated[
+    str,
+    typer.Option(
+        "--registrar",
+        metavar="HOST:PORT",
+        help="The domain's server, when the domain does not lead there.",
+        rich_help_panel=_ACCOUNT,
+    ),
+]
+Domain = Annotated[
+    str, typer.Option(metavar="NAME", help="What comes after the @.", rich_help_panel=_ACCOUNT)
+]
+User = Annotated[str, typer.Option(metavar="NAME", help="What comes before the @.", rich_help_panel=_ACCOUNT)]
+PasswordEnv = Annotated[
+    str,
+    typer.Option(
+        metavar="VAR",
+        help="Variable of the environment that holds the password; without it it is asked for.",
+        rich_help_panel=_ACCOUNT,
+    ),
+]
+Transport = Annotated[
+    str,
+    typer.Option(
+        metavar="udp|tcp|tls",
+        help="How to reach the server; by default as its name says.",
+        rich_help_panel=_ACCOUNT,
+    ),
+]
+KeysOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--keys/--no-keys",
+        help="Keys during the call: hold, mute, transfer, record, hang up, dial; by default at a terminal.",
+    ),
+]
+
+
 @app.command(epilog=EPILOG)
 def call(
     uri: Annotated[
@@ -125,20 +179,37 @@ def call(
         str | None, typer.Option(metavar="NAME", help="Loudspeaker for the tone while it rings there.")
     ] = None,
     aec: Aec = None,
+    keys: KeysOption = None,
+    account: AccountName = "",
+    config: Config = None,
+    registrar: RegistrarOption = "",
+    domain: Domain = "",
+    user: User = "",
+    password_env: PasswordEnv = "",
+    transport: Transport = "",
 ) -> None:
     """Call somebody and talk; or press keys, play a file, record what is heard, hang up."""
-    bind = bind or default_bind(uri)
+    identity = AccountOptions(account, config, registrar, domain, user, password_env, transport)
+    bind = bind or ("" if identity.given else default_bind(uri))
     codecs, timeout = tuple(codec or ()), media_timeout or None
     devices = DeviceChoice(input, output, ring, None if aec is None else aec is OnOff.ON)
     settings = Settings(
-        bind, rtp_ports, play, record, stereo, dtmf, duration, codecs, trace, timeout, devices
-    )
+        bind, rtp_ports, play, record, stereo, dtmf, duration, codecs, trace, timeout, devices,
+        identity, keys,
+    )  # fmt: skip
     _run(place_call(uri, settings, Output(as_json=json)))
 
 
 @app.command(epilog=EPILOG)
 def answer(
-    bind: Bind = "127.0.0.1:5060",
+    bind: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where to listen for SIP; [::1]:5060 for IPv6, port 0: any free one. By default "
+            "127.0.0.1:5060, with an account any free port.",
+        ),
+    ] = "",
     rtp_ports: RtpPorts = "10000-20000",
     play: Play = None,
     record: Record = None,
@@ -172,16 +243,84 @@ def answer(
     input: Input = None,
     output: DeviceOutput = None,
     aec: Aec = None,
+    keys: KeysOption = None,
+    account: AccountName = "",
+    config: Config = None,
+    registrar: RegistrarOption = "",
+    domain: Domain = "",
+    user: User = "",
+    password_env: PasswordEnv = "",
+    transport: Transport = "",
 ) -> None:
     """Wait for calls and talk; or echo, play a file, press keys, record what is heard."""
+    identity = AccountOptions(account, config, registrar, domain, user, password_env, transport)
     ring_s, ring_on = _ring(ring or [])
     devices = DeviceChoice(input, output, ring_on, None if aec is None else aec is OnOff.ON)
     codecs, timeout = tuple(codec or ()), media_timeout or None
     settings = Settings(
-        bind, rtp_ports, play, record, stereo, dtmf, duration, codecs, trace, timeout, devices
-    )
+        bind, rtp_ports, play, record, stereo, dtmf, duration, codecs, trace, timeout, devices,
+        identity, keys,
+    )  # fmt: skip
     out = Output(as_json=json)
     _run(answer_calls(settings, out, calls=calls, ring=ring_s, echo=echo, reject=reject))
+
+
+@app.command(epilog=EPILOG)
+def register(
+    bind: CallBind = None,
+    duration: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, help="Leave after so long; without it at Ctrl-C."),
+    ] = None,
+    json: Json = False,
+    account: AccountName = "",
+    config: Config = None,
+    registrar: RegistrarOption = "",
+    domain: Domain = "",
+    user: User = "",
+    password_env: PasswordEnv = "",
+    transport: Transport = "",
+) -> None:
+    """Register an account, stay registered, and show what happens; nothing else is done with it."""
+    from sipmedia.cli.register import keep_registered
+
+    identity = AccountOptions(account, config, registrar, domain, user, password_env, transport)
+    _run(keep_registered(identity, Output(as_json=json), bind=bind, seconds=duration))
+
+
+@app.command(epilog=EPILOG)
+def registrar(
+    domain: Annotated[str, typer.Option(metavar="NAME", help="Whose users it knows.")] = "localhost",
+    bind: Bind = "127.0.0.1:5070",
+    user: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A user; repeat it. Without any everybody may register."),
+    ] = None,
+    password_env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VAR", help="Variable that holds the user's password: one for all, or one for each."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help='TOML with [users], each like alice = "ALICE_PASSWORD".'),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Be a small registrar and proxy, for trying phones with nothing else installed. Nothing is kept."""
+    from sipmedia.cli.registrar import serve_domain
+
+    _run(
+        serve_domain(
+            domain,
+            Output(as_json=json),
+            bind=bind,
+            users=user or (),
+            password_envs=password_env or (),
+            config=config,
+        )
+    )
 
 
 @app.command(epilog=EPILOG)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 
-from dialog.errors import ParseError
-from dialog.uri import SipUri
 from media import MediaError
 from sipmedia.account import Account
 from sipmedia.call import Call
+from sipmedia.cli.addresses import bind_for, complete
 from sipmedia.cli.conversation import (
     Conversation,
     Settings,
@@ -22,6 +20,7 @@ from sipmedia.cli.conversation import (
 )
 from sipmedia.cli.exits import Exit, exit_for
 from sipmedia.cli.output import Output
+from sipmedia.cli.registering import tell_registrations
 from sipmedia.cli.talking import Talker, talking
 from sipmedia.config import format_address, parse_bind
 from sipmedia.errors import CallFailed, SipMediaError
@@ -33,15 +32,20 @@ async def place_call(target: str, settings: Settings, out: Output, *, user: str 
     """Call ``target``, lead the conversation, and say how it went."""
     try:
         check_settings(settings)
-        host, port = parse_bind(settings.bind)
-        account = Account(f"sip:{user}@{format_address(host, port) if port else host}")
+        account = settings.account.to_account()
+        bind = settings.bind or ("0.0.0.0:0" if account is None else bind_for(account))
+        host, port = parse_bind(bind)
+        identity = account or Account(f"sip:{user}@{format_address(host, port) if port else host}")
         phone = Softphone(
-            account, bind=settings.bind, media=settings.manager_config(), config=settings.phone_config()
+            identity, bind=bind, media=settings.manager_config(), config=settings.phone_config()
         )
         phone.on("error", out.trouble)
+        tell_registrations(phone, out)
         with stop_by_signal() as stop:
             async with phone, talking(settings, out) as talker:
-                call = phone.dial(complete(target))
+                if account is not None:
+                    await phone.register()
+                call = phone.dial(complete(target, identity.domain))
                 out.event("calling", f"calling {call.remote_uri}", to=call.remote_uri, call_id=call.call_id)
                 code = await _lead(call, settings, out, stop, talker)
     except (SipMediaError, MediaError) as error:
@@ -89,19 +93,3 @@ def _on_ringing(event: Ringing, out: Output) -> None:
 
 def _on_progress(event: Progress, out: Output) -> None:
     out.event("progress", f"{event.status} {event.reason}", status=event.status, reason=event.reason)
-
-
-def complete(target: str) -> str:
-    """``bob@host`` and ``127.0.0.1:5062`` as people write them, with the scheme that is meant."""
-    return target if target.partition(":")[0].lower() in ("sip", "sips", "tel") else f"sip:{target}"
-
-
-def default_bind(target: str) -> str:
-    """Where to listen for a call to ``target``: on loopback for a call on this machine, else everywhere."""
-    try:
-        host = ipaddress.ip_address(SipUri.parse(complete(target)).host)
-    except (ParseError, ValueError):
-        return "127.0.0.1:0" if "localhost" in target else "0.0.0.0:0"
-    if host.version == 6:
-        return "[::1]:0" if host.is_loopback else "[::]:0"
-    return "127.0.0.1:0" if host.is_loopback else "0.0.0.0:0"

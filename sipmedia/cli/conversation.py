@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -19,8 +20,11 @@ from media.dtmf.telephone_event import check_digits
 from media.files import FilePlayback, FileRecorder
 from media.frame import AudioFrame
 from sipmedia.call import Call
+from sipmedia.cli.accounts import AccountOptions
+from sipmedia.cli.addresses import complete
 from sipmedia.cli.device_choice import DeviceChoice
 from sipmedia.cli.exits import Exit
+from sipmedia.cli.keys import HELP, Keys, keyboard
 from sipmedia.cli.output import Output
 from sipmedia.config import PhoneConfig, format_address, parse_port_range
 from sipmedia.errors import CallEnded
@@ -46,6 +50,9 @@ class Settings:
     trace: Path | None
     media_timeout: float | None = 30.0
     devices: DeviceChoice = field(default_factory=DeviceChoice)
+    account: AccountOptions = field(default_factory=AccountOptions)
+    keys: bool | None = None
+    """Whether keys typed during a call do something; ``None``: when somebody sits at a terminal."""
 
     def phone_config(self) -> PhoneConfig:
         """How the phone behaves: a call whose far end is gone is hung up."""
@@ -129,6 +136,8 @@ class Conversation:
         self._out = out
         self._stop = stop
         self._number = number
+        self.has_keyboard = True
+        """False when another call has it."""
         call.on("media", self._on_media)
         call.on("dtmf", self._on_dtmf)
         call.on("held", self._on_held)
@@ -151,7 +160,8 @@ class Conversation:
             self._talker.join(call)
         work = asyncio.ensure_future(self._say(hang_up_after_playing))
         try:
-            await self._until_over(work)
+            async with self._keys():
+                await self._until_over(work)
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
@@ -167,6 +177,32 @@ class Conversation:
                 file=result.path, duration=result.duration, error=result.error,
             )  # fmt: skip
         return self._verdict()
+
+    @asynccontextmanager
+    async def _keys(self) -> AsyncIterator[None]:
+        """While it lasts keys do what they are for, if they are wanted."""
+        wanted = self._settings.keys
+        if wanted is None:
+            wanted = sys.stdin.isatty() and not self._out.as_json
+        if not (wanted and self.has_keyboard):
+            yield
+            return
+        domain = self.call.local_uri.partition("@")[2]
+        keys = Keys(
+            self.call,
+            self._out,
+            talker=self._talker,
+            complete=lambda target: complete(target, domain),
+            recording=numbered(Path("call.wav"), self._number),
+        )
+        self._out.event("keys", HELP)
+        running = asyncio.ensure_future(keys.run())
+        try:
+            with keyboard(keys.press):
+                yield
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
     async def _say(self, hang_up_after_playing: bool) -> None:
         settings, call = self._settings, self.call

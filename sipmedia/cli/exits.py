@@ -7,7 +7,7 @@ import enum
 from media import AddressInUse as MediaAddressInUse
 from media import BadAddress, MediaError, NoCommonCodec, PortError
 from media.device.errors import DeviceError
-from sipmedia.errors import AddressInUse, CallFailed, InvalidAddress
+from sipmedia.errors import AddressInUse, CallFailed, InvalidAddress, NotRegistered
 
 
 class Exit(enum.IntEnum):
@@ -25,6 +25,7 @@ class Exit(enum.IntEnum):
     PEER_GONE = 17
     REFUSED = 18
     DEVICE = 19
+    NOT_REGISTERED = 20
     INTERRUPTED = 130
 
     @property
@@ -46,6 +47,7 @@ _WORDS = {
     Exit.PEER_GONE: "the far end cannot be reached, or fell silent for good",
     Exit.REFUSED: "refused for another reason",
     Exit.DEVICE: "a microphone or loudspeaker that was named cannot be used",
+    Exit.NOT_REGISTERED: "the registrar refused the account, or did not answer",
     Exit.INTERRUPTED: "interrupted before anybody answered",
 }
 
@@ -77,6 +79,8 @@ def exit_for(error: Exception) -> Exit:
             return Exit.TIMEOUT
         case CallFailed():
             return _BY_STATUS.get(error.status, Exit.REFUSED)
+        case NotRegistered():
+            return Exit.NOT_REGISTERED
         case AddressInUse() | InvalidAddress() | MediaAddressInUse() | BadAddress() | PortError():
             return Exit.ADDRESS
         case NoCommonCodec():

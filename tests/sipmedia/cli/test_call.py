@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sipmedia import Account, IncomingCall, PhoneConfig, Softphone
-from sipmedia.cli.call import complete, default_bind, place_call
+from sipmedia.cli.addresses import complete, default_bind
+from sipmedia.cli.call import place_call
 from sipmedia.cli.conversation import check_settings
 from sipmedia.cli.exits import Exit
 from sipmedia.cli.output import Output

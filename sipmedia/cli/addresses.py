@@ -1,0 +1,35 @@
+"""Addresses as people write them on a command line, and where to listen for calls to them."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from dialog.errors import ParseError
+from dialog.uri import SipUri
+from sipmedia.account import Account
+
+
+def complete(target: str, domain: str = "") -> str:
+    """``bob@host`` and ``127.0.0.1:5062`` with the scheme that is meant; ``bob`` alone is of ``domain``."""
+    if target.partition(":")[0].lower() in ("sip", "sips", "tel"):
+        return target
+    if domain and not any(mark in target for mark in "@.:"):
+        return f"sip:{target}@{domain}"
+    return f"sip:{target}"
+
+
+def default_bind(target: str) -> str:
+    """Where to listen for a call to ``target``: on loopback for a call on this machine, else everywhere."""
+    try:
+        host = ipaddress.ip_address(SipUri.parse(complete(target)).host)
+    except (ParseError, ValueError):
+        return "127.0.0.1:0" if "localhost" in target else "0.0.0.0:0"
+    if host.version == 6:
+        return "[::1]:0" if host.is_loopback else "[::]:0"
+    return "127.0.0.1:0" if host.is_loopback else "0.0.0.0:0"
+
+
+def bind_for(account: Account) -> str:
+    """Where to listen for an account: as for a call to its server."""
+    proxies = account.proxies
+    return default_bind(str(proxies[0].uri if proxies else account.home or account.uri))
