@@ -135,7 +135,7 @@ class Baresip(Listener):
 
     def heard(self, returned: Sequence[bytes]) -> Samples:
         self.close()
-        return _decoded(returned)
+        return decoded(returned)
 
 
 class Linphone(Listener):
@@ -186,7 +186,7 @@ def installed() -> tuple[list[Kind], list[str]]:
     return found, reasons
 
 
-def _decoded(datagrams: Sequence[bytes]) -> Samples:
+def decoded(datagrams: Sequence[bytes]) -> Samples:
     """The sound of RTP packets of PCMU, each at the place of its timestamp."""
     decoder = registry.get("PCMU").make_decoder()
     parts: dict[int, Samples] = {}

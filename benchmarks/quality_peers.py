@@ -219,7 +219,7 @@ def _scores(heard: Samples, stream: ImpairedStream) -> tuple[float, ...]:
     for clip in stream.clips:
         begins = int(clip.begins_s * NARROW)
         whole[begins : begins + len(clip.samples)] = clip.samples
-    offset, _ = _sought(heard, whole)
+    offset = found_at(heard, whole)
     return tuple(_score(heard, clip, offset) for clip in stream.clips)
 
 
@@ -227,17 +227,17 @@ def _score(heard: Samples, clip: Clip, offset: int) -> float:
     astray, before = int(_ASTRAY_S * NARROW), int(_BEFORE_S * NARROW)
     expected = int(clip.begins_s * NARROW) + offset
     near = max(0, expected - astray)
-    found, _ = _sought(heard[near : expected + len(clip.samples) + astray], clip.samples)
+    found = found_at(heard[near : expected + len(clip.samples) + astray], clip.samples)
     begins = max(0, near + found - before)
     return pesq_of(clip.samples, heard[begins : near + found + len(clip.samples) + int(_AFTER_S * NARROW)])
 
 
-def _sought(heard: Samples, sound: Samples) -> tuple[int, float]:
-    """Where in `heard` the sound begins (it may be before it), and how well it fits."""
+def found_at(heard: Samples, sound: Samples) -> int:
+    """At which sample of `heard` the sound begins; below 0 if before that."""
     size = 1 << (len(heard) + len(sound)).bit_length()
-    spectrum = np.fft.rfft(heard.astype(np.float32), size) * np.conj(
-        np.fft.rfft(sound.astype(np.float32), size)
+    likeness = np.fft.irfft(
+        np.fft.rfft(heard.astype(np.float32), size) * np.conj(np.fft.rfft(sound.astype(np.float32), size)),
+        size,
     )
-    likeness = np.fft.irfft(spectrum, size)
     best = int(np.argmax(likeness))
-    return (best if best < len(heard) else best - size), float(likeness[best])
+    return best if best < len(heard) else best - size
