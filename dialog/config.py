@@ -47,6 +47,8 @@ class UserAgentConfig:
     """Port to listen on for TLS; None: the one after the port of `bind`, or any if that is 0."""
     ws_port: int | None = None
     """Port to listen on for WebSockets ("wss" if that is among `transports`, or else "ws"); None: do not."""
+    ws_path: str = "/"
+    """What is asked for from WebSocket servers, such as "/ws"."""
     advertised_host: str | None = None
     """Host in Via and Contact; None: our own address towards that peer."""
     user: str = ""

@@ -60,6 +60,7 @@ THIRD_PARTY_HOMES = {
     "sounddevice": {"media/device/portaudio.py"},
     "soundfile": {"media/files/libraries.py"},
     "soxr": {"media/files/libraries.py"},
+    "wsproto": {"dialog/transport/websocket.py"},
 }
 
 

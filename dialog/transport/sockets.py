@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+from typing import TYPE_CHECKING
 
 from dialog.config import UserAgentConfig
-from dialog.errors import AddressInUse, LocalProtocolError
+from dialog.errors import AddressInUse, LocalProtocolError, MissingPackage
 from dialog.flow import Flow, HostPort, Target
 from dialog.transport.stream import WILDCARDS, Hooks, StreamTransport
 from dialog.transport.tls import client_context, server_context
 from dialog.transport.udp import UdpTransport
+
+if TYPE_CHECKING:
+    from dialog.transport.websocket import WebSocketTransport
 
 _TRIES = 20
 """How often a free UDP port is asked for until the TCP port of the same number is free, too."""
@@ -131,6 +135,19 @@ class Sockets:
                 self._streams["TLS"] = StreamTransport(
                     "TLS", hooks, numbers, source_host=host, client_tls=client, server_tls=server
                 )
+            elif name in ("ws", "wss"):
+                secure = name == "wss"
+                stream = _websockets()(
+                    name.upper(),
+                    hooks,
+                    numbers,
+                    source_host=host,
+                    client_tls=client if secure else None,
+                    server_tls=server if secure else None,
+                )
+                stream.path = config.ws_path
+                stream.max_message_bytes = config.max_message_bytes
+                self._streams[name.upper()] = stream
 
     def _udp_lost(self, flow: Flow) -> None:
         host, port = flow.remote
@@ -158,6 +175,17 @@ class Sockets:
             else:
                 self._udp, self._local = udp, udp.local_address
                 return
+
+
+def _websockets() -> type[WebSocketTransport]:
+    """What carries WebSockets; MissingPackage when its library is not installed."""
+    try:
+        from dialog.transport.websocket import WebSocketTransport
+    except ImportError as error:
+        raise MissingPackage(
+            'transports "ws" and "wss" need the package wsproto: pip install "sipmedia[ws]"'
+        ) from error
+    return WebSocketTransport
 
 
 def _routed_towards(remote: HostPort) -> str:

@@ -59,14 +59,16 @@ class StreamConnection(asyncio.Protocol):
         self.target = target
         self.flow: Flow | None = None
         self.handshake: asyncio.Task[None] | None = None
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._early = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection stands; for those that peers make to a TLS port the handshake is still to come."""
-        self._transport = cast(asyncio.Transport, transport)  # what stream endpoints give
-        if self.target is None and self.owner.server_tls is not None:
+        """TCP stands, and TLS on those that we made; on those that peers make it is still to come."""
+        self.transport = cast(asyncio.Transport, transport)  # what stream endpoints give
+        if self.target is None:
             self.owner.begin_handshake(self)
+        if self.target is None and self.owner.server_tls is not None:
+            self.handshake = asyncio.get_running_loop().create_task(self.owner.shake_hands(self))
         else:
             self.established()
 
@@ -74,9 +76,13 @@ class StreamConnection(asyncio.Protocol):
         """Bytes can be sent and received: for TCP and TLS this is all there is to do."""
         self.ready()
 
+    async def wait_ready(self) -> None:
+        """Until messages can be carried; an OSError when they never will be."""
+
     def secure(self, transport: asyncio.Transport) -> None:
-        """The handshake succeeded; what came with its last packet is looked at now."""
-        self._transport = transport
+        """TLS stands; what came with the last packet of its handshake is looked at now."""
+        self.transport = transport
+        self.handshake = None
         self.established()
         early, self._early = bytes(self._early), bytearray()
         if early:
@@ -84,26 +90,32 @@ class StreamConnection(asyncio.Protocol):
 
     def ready(self) -> None:
         """Messages can be carried from now on."""
-        assert self._transport is not None
-        self.flow = self.owner.register(self, self._transport)
+        assert self.transport is not None
+        self.flow = self.owner.register(self, self.transport)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
         if self.handshake is not None:
             self._early += data
-        elif self.flow is not None:
+        else:
+            self.receive(data)
+
+    def receive(self, data: bytes) -> None:
+        """Bytes came, after TLS."""
+        if self.flow is not None:
             self.owner.hooks.on_data(self.flow, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over."""
         if self.handshake is not None:
             self.handshake.cancel()
+        self.owner.end_handshake(self)
         if self.flow is not None:
             self.owner.lost(self.flow, why_lost(exc))
 
     def write(self, data: bytes) -> bool:
         """Send bytes; False when the peer does not read them, or is gone."""
-        transport = self._transport
+        transport = self.transport
         if transport is None or transport.is_closing():
             return False
         transport.write(data)
@@ -115,13 +127,13 @@ class StreamConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close it once what was written is sent."""
-        if self._transport is not None:
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.close()
 
     def abort(self) -> None:
         """Break it off."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
 
 class StreamTransport:
@@ -153,7 +165,7 @@ class StreamTransport:
         self._local: HostPort | None = None
         self._connections: dict[Flow, StreamConnection] = {}
         self._connecting: set[asyncio.Task[None]] = set()
-        self._handshakes: dict[StreamConnection, None] = {}
+        self._handshakes: dict[StreamConnection, asyncio.TimerHandle] = {}
         self._closed = False
 
     @property
@@ -233,6 +245,7 @@ class StreamTransport:
             next(self._numbers),
         )
         connection.flow = flow
+        self.end_handshake(connection)
         self._connections[flow] = connection
         if connection.target is None:
             self.hooks.on_accepted(flow)
@@ -246,11 +259,37 @@ class StreamTransport:
             self.hooks.on_lost(flow, reason)
 
     def begin_handshake(self, connection: StreamConnection) -> None:
-        """A peer connected to our TLS port."""
+        """A peer connected: it has some time to become ready, unless too many others come."""
         if len(self._handshakes) >= MAX_HANDSHAKES:
-            next(iter(self._handshakes)).abort()
-        self._handshakes[connection] = None
-        connection.handshake = asyncio.get_running_loop().create_task(self._shake_hands(connection))
+            oldest = next(iter(self._handshakes))
+            self.end_handshake(oldest)
+            oldest.abort()
+        loop = asyncio.get_running_loop()
+        self._handshakes[connection] = loop.call_later(HANDSHAKE_TIMEOUT_S, connection.abort)
+
+    def end_handshake(self, connection: StreamConnection) -> None:
+        """It is ready, or gone."""
+        timer = self._handshakes.pop(connection, None)
+        if timer is not None:
+            timer.cancel()
+
+    async def shake_hands(self, connection: StreamConnection) -> None:
+        """The server's side of the TLS handshake."""
+        transport = connection.transport
+        assert transport is not None
+        assert self.server_tls is not None
+        try:
+            secured = await asyncio.get_running_loop().start_tls(
+                transport, connection, self.server_tls, server_side=True
+            )
+        except OSError as error:
+            _log.info("%s: a TLS handshake failed: %s", transport.get_extra_info("peername"), error)
+            transport.abort()
+        else:
+            if secured is not None and not secured.is_closing():
+                connection.secure(secured)
+        finally:
+            connection.handshake = None
 
     # Inside.
 
@@ -277,43 +316,19 @@ class StreamTransport:
         source: HostPort | None,
         tls: ssl.SSLContext | None,
     ) -> None:
-        if tls is None:
-            await loop.create_connection(
-                lambda: self.connection_class(self, target), host, port, local_addr=source
-            )
-        else:
-            await loop.create_connection(
-                lambda: self.connection_class(self, target),
-                host,
-                port,
-                local_addr=source,
-                ssl=tls,
-                server_hostname=target.name or host,
-            )
-
-    async def _shake_hands(self, connection: StreamConnection) -> None:
-        transport = connection._transport
-        assert transport is not None
-        assert self.server_tls is not None
-        loop = asyncio.get_running_loop()
+        transport, connection = await loop.create_connection(
+            lambda: self.connection_class(self, target),
+            host,
+            port,
+            local_addr=source,
+            ssl=tls,
+            server_hostname=(target.name or host) if tls is not None else None,
+        )
         try:
-            secured = await loop.start_tls(
-                transport,
-                connection,
-                self.server_tls,
-                server_side=True,
-                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
-            )
-        except OSError as error:
-            _log.info("%s: a TLS handshake failed: %s", transport.get_extra_info("peername"), error)
+            await connection.wait_ready()
+        except BaseException:
             transport.abort()
-        else:
-            connection.handshake = None
-            if secured is not None and not secured.is_closing():
-                connection.secure(secured)
-        finally:
-            connection.handshake = None
-            self._handshakes.pop(connection, None)
+            raise
 
 
 def _cannot_listen(name: str, host: str, port: int, error: OSError) -> AddressInUse | BadAddress:
