@@ -51,7 +51,7 @@ _SETTLED_S = 0.5
 """After it was made longer it is not made shorter for so long."""
 _SURPLUS_MS = 3.0
 """With more than this beyond the target and a block, it is made shorter."""
-_URGENT_SURPLUS_MS = 25.0
+_URGENT_SURPLUS_MS = 12.0
 """With more than this, at once."""
 
 
