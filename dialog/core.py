@@ -12,6 +12,7 @@ Nothing that a peer sends makes an input raise.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from dialog.message import Request
 from dialog.outgoing import Outgoing, instead, is_large
 from dialog.reception import Reception
 from dialog.registration import Registration, RegistrationSettings
+from dialog.response_way import send_elsewhere
 from dialog.services import Services
 from dialog.timers import TimerQueue
 from dialog.transaction.client import ClientUser
@@ -78,7 +80,7 @@ class Core:
         self.config = config
         self.random = random
         self.queue = TimerQueue()
-        self.layer = TransactionLayer(config.timers, self.queue, self.send)
+        self.layer = TransactionLayer(config.timers, self.queue, self.send, partial(send_elsewhere, self))
         self.locator = Locator(
             self.queue,
             config.timers.patience,

@@ -87,6 +87,8 @@ class Reception:
                 self._receive_ack(request)
             return
         if transaction is not None:
+            if transaction.lost:
+                core.layer.move(transaction, answer_flow)
             transaction.receive_again()
             return
         if len(core.layer) >= core.config.max_transactions:

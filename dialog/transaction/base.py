@@ -19,6 +19,9 @@ class Surroundings(Protocol):
     def send(self, flow: Flow, data: bytes) -> None:
         """Hand a message to the transport."""
 
+    def send_elsewhere(self, transaction: Any, data: bytes) -> None:
+        """Send a response whose connection is gone another way."""
+
     def forget(self, transaction: Transaction) -> None:
         """The transaction has terminated: match nothing to it any more."""
 

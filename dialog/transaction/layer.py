@@ -16,10 +16,17 @@ from dialog.transaction.server import ServerTransaction
 class TransactionLayer:
     """The transactions in progress, found by their keys."""
 
-    def __init__(self, timers: Timers, queue: TimerQueue, send: Callable[[Flow, bytes], None]) -> None:
+    def __init__(
+        self,
+        timers: Timers,
+        queue: TimerQueue,
+        send: Callable[[Flow, bytes], None],
+        send_elsewhere: Callable[[ServerTransaction, bytes], None],
+    ) -> None:
         self.timers = timers
         self.queue = queue
         self.send = send
+        self.send_elsewhere = send_elsewhere
         self._clients: dict[ClientKey, ClientTransaction] = {}
         self._servers: dict[ServerKey, ServerTransaction] = {}
         self._merges: dict[MergeKey, ServerTransaction] = {}
@@ -60,6 +67,8 @@ class TransactionLayer:
         transaction = ServerTransaction(self, key, request.method, flow)
         self._servers[key] = transaction
         self._by_flow.setdefault(flow, {})[transaction] = None
+        if flow.connection:
+            transaction.via = request.via
         merge = merge_key(request)
         if merge is not None and merge not in self._merges:
             transaction.merge_key = merge
@@ -71,9 +80,24 @@ class TransactionLayer:
         return flow in self._by_flow
 
     def flow_lost(self, flow: Flow) -> None:
-        """Tell every transaction of this flow that it cannot be sent on."""
+        """Tell every transaction of this flow that it cannot be sent on.
+
+        Responses may find another way; for a call not answered yet that is found out at once.
+        """
         for transaction in list(self._by_flow.get(flow, ())):
-            transaction.transport_error()
+            if isinstance(transaction, ServerTransaction) and transaction.via is not None:
+                transaction.lost = True
+                if transaction.unanswered_invite:
+                    self.send_elsewhere(transaction, b"")
+            else:
+                transaction.transport_error()
+
+    def move(self, transaction: ServerTransaction, flow: Flow) -> None:
+        """The responses of a transaction go another way from now on."""
+        self._leave_flow(transaction)
+        transaction.flow = flow
+        transaction.lost = False
+        self._by_flow.setdefault(flow, {})[transaction] = None
 
     def forget(self, transaction: Transaction) -> None:
         """The transaction has terminated."""
@@ -85,6 +109,9 @@ class TransactionLayer:
                 transaction.merge_key = None
         elif isinstance(transaction, ClientTransaction) and self._clients.get(transaction.key) is transaction:
             del self._clients[transaction.key]
+        self._leave_flow(transaction)
+
+    def _leave_flow(self, transaction: Transaction) -> None:
         siblings = self._by_flow.get(transaction.flow)
         if siblings is not None:
             siblings.pop(transaction, None)

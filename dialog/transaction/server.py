@@ -11,6 +11,7 @@ from dialog.timers import Timer
 from dialog.transaction.base import Surroundings, Transaction
 from dialog.transaction.matching import MergeKey, ServerKey
 from dialog.transaction.tables import INVITE_SERVER, NON_INVITE_SERVER, Action, Input, State
+from dialog.via import Via
 
 TRYING_AFTER = 0.2
 """Seconds after which an INVITE nobody has answered yet gets its 100 (section 17.2.1)."""
@@ -43,10 +44,12 @@ class ServerTransaction(Transaction):
         "_pending",
         "_trying",
         "key",
+        "lost",
         "merge_key",
         "method",
         "to_tag",
         "user",
+        "via",
     )
 
     def __init__(self, layer: Surroundings, key: ServerKey, method: str, flow: Flow) -> None:
@@ -60,6 +63,10 @@ class ServerTransaction(Transaction):
         self.key = key
         self.method = method
         self.merge_key: MergeKey | None = None
+        self.via: Via | None = None
+        """The top Via of a request that came on a connection: where responses go when that is gone."""
+        self.lost = False
+        """The connection is gone, and responses have to find another way (section 18.2.2)."""
         self.to_tag = ""
         self.user: ServerUser | None = None
         self._last: bytes | None = None
@@ -88,6 +95,11 @@ class ServerTransaction(Transaction):
         else:
             self.feed(Input.SEND_FAILURE)
 
+    @property
+    def unanswered_invite(self) -> bool:
+        """An INVITE somebody is thinking about, perhaps for long."""
+        return self.state is State.PROCEEDING and self.table is INVITE_SERVER
+
     def receive_again(self) -> None:
         """The same request came once more."""
         self.feed(Input.REQUEST)
@@ -104,16 +116,22 @@ class ServerTransaction(Transaction):
 
     def _send(self) -> None:
         self._last = self._pending
-        self.layer.send(self.flow, self._last)
+        self._transmit(self._last)
 
     def _resend(self) -> None:
         if self._last is not None:
-            self.layer.send(self.flow, self._last)
+            self._transmit(self._last)
 
     def _send_trying(self) -> None:
         assert self._compose_trying is not None
         self._last = self._compose_trying()
-        self.layer.send(self.flow, self._last)
+        self._transmit(self._last)
+
+    def _transmit(self, data: bytes) -> None:
+        if self.lost:
+            self.layer.send_elsewhere(self, data)
+        else:
+            self.layer.send(self.flow, data)
 
     def _stop_trying(self) -> None:
         if self._trying is not None:

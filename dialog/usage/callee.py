@@ -115,7 +115,17 @@ class Callee:
         return True
 
     def on_response_lost(self, cause: Literal["timeout", "transport"]) -> None:
-        """A refusal of ours got no ACK, or could not be sent: the caller's own timers end the call there."""
+        """The caller's connection is gone, and it cannot be called back: there is nobody to answer any more.
+
+        Over UDP one datagram that was lost says little; and a refusal that got no ACK is the caller's affair.
+        """
+        if (
+            cause == "transport"
+            and self._incoming.flow.connection
+            and not self._incoming.transaction.answered
+        ):
+            self.reject(503)
+            self._usage.finish(CallFailed(self._usage, 503, "The caller's connection broke", "transport"))
 
     def stop(self) -> None:
         """Send nothing again."""

@@ -8,7 +8,8 @@ import pytest
 
 from dialog.config import UserAgentConfig
 from dialog.core import Core
-from dialog.flow import Close, Effect, Flow, Send
+from dialog.events import CallFailed, IncomingCall
+from dialog.flow import Close, Effect, Flow, Open, Send, Target
 
 HERE = ("192.0.2.1", 5060)
 
@@ -175,5 +176,54 @@ def test_a_lost_connection_is_told_to_its_calls() -> None:
     flow = end.accept()
     end.receive(flow, request("INVITE", "a", "", "Contact: <sip:them@192.0.2.2>"))
     end.core.flow_lost(flow, end.now, "reset by peer")
+    end.core.take_effects()
     assert end.receive(flow, request(branch="b")) == []
     assert flow not in end.core.connections
+
+
+def opened(effects: list[Effect]) -> list[Target]:
+    return [effect.target for effect in effects if isinstance(effect, Open)]
+
+
+INVITE = request("INVITE", "a", "", "Contact: <sip:them@192.0.2.2>")
+
+
+def test_a_caller_whose_connection_broke_is_called_back_for_the_response() -> None:
+    end = Endpoint()
+    flow = end.accept()
+    end.receive(flow, INVITE)
+    (incoming,) = [event for event in end.core.take_events() if isinstance(event, IncomingCall)]
+    end.core.flow_lost(flow, end.now, "reset by peer")
+    (target,) = opened(end.core.take_effects())
+    assert target == Target("TCP", ("192.0.2.2", 5060))  # the sent-by port, not the one it came from
+    again = Flow("TCP", HERE, target.address, 99)
+    end.core.flow_opened(target, again, end.now)
+    incoming.usage.reject(486)
+    (answer,) = [effect for effect in end.core.take_effects() if isinstance(effect, Send)]
+    assert answer.flow == again
+    assert answer.data.startswith(b"SIP/2.0 486")
+
+
+def test_a_caller_that_cannot_be_reached_any_more_is_a_failed_call() -> None:
+    end = Endpoint()
+    flow = end.accept()
+    end.receive(flow, INVITE)
+    end.core.take_events()
+    end.core.flow_lost(flow, end.now, "reset by peer")
+    (target,) = opened(end.core.take_effects())
+    end.core.flow_refused(target, end.now, "connection refused")
+    (failed,) = [event for event in end.core.take_events() if isinstance(event, CallFailed)]
+    assert failed.cause == "transport"
+    assert end.core.calls == 0
+
+
+def test_a_request_that_comes_again_on_another_connection_is_answered_there() -> None:
+    end = Endpoint()
+    one = end.accept()
+    assert statuses(end.receive(one, request())) == [200]
+    end.core.flow_lost(one, end.now, "reset by peer")
+    assert opened(end.core.take_effects()) == []  # nobody waits for anything
+    two = end.accept()
+    (answer,) = end.receive(two, request())
+    assert isinstance(answer, Send)
+    assert answer.flow == two

@@ -12,6 +12,7 @@ from dialog.parser import parse_datagram
 from dialog.timers import TimerQueue, Timers
 from dialog.transaction.client import ClientTransaction
 from dialog.transaction.layer import TransactionLayer
+from dialog.transaction.server import ServerTransaction
 from dialog.transaction.tables import State
 
 UDP = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.2", 5060))
@@ -39,7 +40,7 @@ class Bench:
         self.queue = TimerQueue()
         self.sent: list[tuple[float, str]] = []
         self.raw: list[bytes] = []
-        self.layer = TransactionLayer(Timers(), self.queue, self._send)
+        self.layer = TransactionLayer(Timers(), self.queue, self._send, self._elsewhere)
         self.user = User()
         self.request = Request(
             method,
@@ -62,6 +63,9 @@ class Bench:
         assert isinstance(message, Request)
         self.sent.append((self.queue.now, message.method))
         self.raw.append(data)
+
+    def _elsewhere(self, transaction: ServerTransaction, data: bytes) -> None:
+        raise AssertionError("no connection was lost")
 
     def run(self, until: float) -> None:
         while (deadline := self.queue.next_deadline()) is not None and deadline <= until:

@@ -10,6 +10,7 @@ from dialog.message import Request, Response
 from dialog.parser import parse_datagram
 from dialog.timers import TimerQueue, Timers
 from dialog.transaction.layer import TransactionLayer
+from dialog.transaction.server import ServerTransaction
 
 UDP = Flow("UDP", ("192.0.2.2", 5060), ("192.0.2.1", 5060))
 TCP = UDP._replace(transport="TCP")
@@ -34,7 +35,7 @@ class Bench:
     def __init__(self, method: str, flow: Flow = UDP) -> None:
         self.queue = TimerQueue()
         self.sent: list[tuple[float, int]] = []
-        self.layer = TransactionLayer(Timers(), self.queue, self._send)
+        self.layer = TransactionLayer(Timers(), self.queue, self._send, self._elsewhere)
         self.request = Request(
             method,
             "sip:bob@192.0.2.2",
@@ -53,6 +54,9 @@ class Bench:
         message = parse_datagram(data)
         assert isinstance(message, Response)
         self.sent.append((self.queue.now, message.status))
+
+    def _elsewhere(self, transaction: ServerTransaction, data: bytes) -> None:
+        raise AssertionError("no connection was lost")
 
     def run(self, until: float) -> None:
         while (deadline := self.queue.next_deadline()) is not None and deadline <= until:
