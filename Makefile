@@ -2,13 +2,14 @@
 # make test   installs into .venv (pip only) and runs every test
 # make check  format, lint, types and the fast tests: what to run before a commit
 # make interop / make bench: calls with real peer programs; figures beside other toolkits
+# make bench-audio: delay, drift, echo and cost of calls through sound cards (ARGS=--quick: shorter)
 # make format / make clean: tidy the code; remove .venv and what was built
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: call test check interop bench format clean
+.PHONY: call test check interop bench bench-audio format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -61,6 +62,10 @@ interop: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+bench-audio: $(VENV)/.installed-dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@$(BIN)/python -m benchmarks.audio $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -18,8 +18,8 @@ from media.device.ring import RingBuffer
 from media.frame import Samples
 
 RING_S = 1.0
-FAR_TOO_MUCH_S = 0.06
-"""What is this much above the wanted delay is left out at once: following it would take half a minute."""
+FAR_TOO_MUCH_S = 0.025
+"""What is this much above the wanted delay, and stays so, is left out: following it would take long."""
 FADE_S = 0.002
 
 
@@ -83,10 +83,9 @@ class CaptureLine:
         if not self._running and not self._start(n / rate_hz, now):
             return np.zeros(n, np.int16)
         excess_s = self._available_s(now) - self._wanted_s - n / rate_hz
-        if excess_s > FAR_TOO_MUCH_S:
-            self._skip(excess_s)
-            excess_s = 0.0
         self._step = self._control.observe(excess_s, now)
+        if (lasting_s := self._control.lasting_s) > FAR_TOO_MUCH_S:
+            self._skip(lasting_s)
         while (missing := n - len(self._held)) > 0:
             if not self._fetch(missing):
                 return self._run_dry(n, now)

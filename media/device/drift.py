@@ -105,13 +105,14 @@ _HASTE_S = 0.01
 """What is off by this much is corrected twice as fast as that, and so on: gentle near the aim."""
 _OBSERVATIONS = 101
 _EACH = 10
+_LASTING = 6
 _SMOOTHING = 0.3
 
 FIRST_MARGIN_S = 0.004
 _MORE_MARGIN_S = 0.005
 _MOST_MARGIN_S = 0.06
 _LESS_MARGIN_S = 0.001
-_QUIET_S = 10.0
+_QUIET_S = 3.0
 
 
 class FillControl:
@@ -152,6 +153,14 @@ class FillControl:
             self._until_next = _EACH
             self._decide(now)
         return self._step
+
+    @property
+    def lasting_s(self) -> float:
+        """What has been above the wanted fill for a tenth of a second at least: no late tick does that."""
+        recent = self._recent
+        if len(recent) < _LASTING:
+            return 0.0
+        return min(recent[-i] for i in range(1, _LASTING + 1))
 
     def _decide(self, now: float) -> None:
         if self._since is None:

@@ -84,11 +84,11 @@ class PlaybackLine:
             self._gather(ahead_s)
             ahead_s = self._control.margin_s
         excess_s = ahead_s - self._control.margin_s
-        if self._left_out is not None or excess_s > FAR_TOO_MUCH_S:
+        self._step = self._control.observe(excess_s, now)
+        if self._left_out is not None or self._control.lasting_s > FAR_TOO_MUCH_S:
             if not self._leave_out(samples, excess_s):
                 return
             samples = self._joined(samples)
-        self._step = self._control.observe(excess_s, now)
         self.ring.write(self._resampler.process(self._drift.process(samples, self._step)))
 
     @property

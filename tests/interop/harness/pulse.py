@@ -182,12 +182,18 @@ class Listener(PeerProcess):
 
 
 def _alsa(phones: Sequence[str]) -> Iterator[str]:
-    """The devices that PortAudio finds: one with both directions for each phone, and the server's default."""
+    """The devices that PortAudio finds: both directions of each phone, its human's, and the default."""
     for phone in phones:
         yield (
             f"pcm.phone_{phone} {{ type asym "
             f'playback.pcm {{ type pulse device "{phone}_spk" }} '
             f'capture.pcm {{ type pulse device "{phone}_mic" }} }}'
+        )
+    for phone in phones:
+        yield (
+            f"pcm.human_{phone} {{ type asym "
+            f'playback.pcm {{ type pulse device "{phone}_air" }} '
+            f'capture.pcm {{ type pulse device "{phone}_spk.monitor" }} }}'
         )
     yield "pcm.default { type pulse }"
     yield "ctl.default { type pulse }"
