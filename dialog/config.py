@@ -26,8 +26,8 @@ ALLOWED_METHODS = (
 )
 """What this package answers with more than 405."""
 
-SUPPORTED_OPTIONS = ("100rel", "norefersub", "replaces", "timer")
-"""Option tags of what this package can do (RFC 3262, 4488, 3891, 4028)."""
+SUPPORTED_OPTIONS = ("100rel", "norefersub", "replaces", "tdialog", "timer")
+"""Option tags of what this package can do (RFC 3262, 4488, 3891, 4538, 4028)."""
 
 ReliableProvisional = Literal["off", "supported", "required"]
 

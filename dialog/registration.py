@@ -363,9 +363,7 @@ class Registration:
         self._expires = shortest
         return True
 
-    def _failed(
-        self, status: int, reason: str, wait: float | None, response: Response | None = None
-    ) -> None:
+    def _failed(self, status: int, reason: str, wait: float | None, response: Response | None = None) -> None:
         self._failures += 1
         retry_in: float | None = None
         if status in _FINAL and wait is None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 RETRY_AFTER = 30.0
 """Seconds before we subscribe again, when the notifier does not say how long."""
 
+SHORTEST_RETRY = 0.5
+"""Seconds that we wait even if told to come back at once."""
+
 GOODBYE_WITHIN = 1.0
 
 
@@ -149,8 +152,9 @@ class PhoneSubscription(Emitter):
         if delay is None:
             self._end(event.by, event.status, event.reason)
             return
-        if self._loop.time() - self._began < RETRY_AFTER:
+        if event.retry_after is None and self._loop.time() - self._began < RETRY_AFTER:
             delay = max(delay, RETRY_AFTER)  # one that ends as soon as it begins must not make us spin
+        delay = max(delay, SHORTEST_RETRY)
         self._again = self._loop.call_later(delay, self._subscribe)
 
     def _end(self, by: sip.SubscriptionEndedBy, status: int, reason: str) -> None:

@@ -15,6 +15,7 @@ from dialog.address import NameAddr
 from dialog.dialog import Dialog, next_hop
 from dialog.errors import LocalProtocolError, ParseError
 from dialog.event_package import EventType, SubscriptionState
+from dialog.grammar import parse_params
 from dialog.incoming import IncomingRequest
 from dialog.message import Request, Response
 from dialog.replaces import Replaces
@@ -23,13 +24,13 @@ from dialog.sipfrag import SIPFRAG, StatusFragment, is_sipfrag
 from dialog.status import reason_phrase
 from dialog.uri import SipUri, Uri
 from dialog.usage.asking import Asked, NoAnswer, outside_request
+from dialog.usage.invite import InviteUsage
 from dialog.usage.modify import check_confirmed
 from dialog.usage.notifier import Notifier
 from dialog.usage.subscriber import Watch
 
 if TYPE_CHECKING:
     from dialog.core import Core
-    from dialog.usage.invite import InviteUsage
 
 PATIENCE = 300
 """Seconds that we tell the transferor to wait for the outcome; our own call is given up before."""
@@ -230,10 +231,27 @@ class Referral:
 
 
 def receive_refer(core: Core, incoming: IncomingRequest, usage: InviteUsage | None = None) -> None:
-    """A REFER outside a dialog, or in that of a call."""
+    """A REFER outside a dialog, or in that of a call.
+
+    One outside that names a call of ours by Target-Dialog (RFC 4538) comes from its other side, for nobody
+    else knows the tags: it counts as if it had come in the call.
+    """
     try:
         referral = Referral(core, incoming, usage)
+        named = usage or _target_dialog(core, incoming.request)
     except ParseError as error:
         incoming.respond(400, error.reason)
         return
-    core.emit(IncomingRefer(referral, usage, incoming.request))
+    core.emit(IncomingRefer(referral, named, incoming.request))
+
+
+def _target_dialog(core: Core, request: Request) -> InviteUsage | None:
+    """The call that Target-Dialog names, as we know it: our own tag is the local one."""
+    value = request.headers.get("Target-Dialog")
+    if value is None:
+        return None
+    call_id, semicolon, rest = value.partition(";")
+    params = parse_params(semicolon + rest, "Target-Dialog")
+    key = call_id.strip(), params.get("local-tag") or "", params.get("remote-tag") or ""
+    user = core.find_dialog(key)
+    return user if isinstance(user, InviteUsage) else None

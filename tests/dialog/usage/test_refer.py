@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dialog.digest import Credentials
 from dialog.errors import LocalProtocolError
+from dialog.incoming import IncomingRequest
 from dialog.message import Request, Response
 from dialog.replaces import Replaces
 from dialog.service_events import IncomingRefer, NotifierEnded, ReferAnswered, ReferEnded, ReferProgress
+from dialog.usage.invite import InviteUsage
 from dialog.usage.refer import Refer, Referral
 
 if TYPE_CHECKING:
@@ -245,3 +248,42 @@ def test_each_message_lost_once(pair: Pair, lost: str) -> None:
     pair.run(5)
     assert dropped
     assert pair.alice.only(ReferEnded) == ReferEnded(asked, "done", 200, "OK")
+
+
+def test_a_challenged_refer_is_followed_by_its_new_number(pair: Pair) -> None:
+    """The REFER goes out again with credentials and another CSeq, and that is what NOTIFY names it by."""
+    mine, _ = pair.established()
+    pair.alice.core.authentication.credentials_for = lambda realm, uri: Credentials("alice", "secret")
+    take = pair.bob.core.call_handlers["REFER"]
+
+    def challenge(usage: InviteUsage, incoming: IncomingRequest) -> None:
+        if "Authorization" in incoming.request.headers:
+            take(usage, incoming)
+        else:
+            incoming.respond(401, None, (("WWW-Authenticate", 'Digest realm="b", nonce="n", qop="auth"'),))
+
+    pair.bob.core.call_handlers["REFER"] = challenge
+    asked = pair.alice.core.services.refer(mine, CAROL)
+    pair.run()
+    referral = pair.bob.only(IncomingRefer).source
+    referral.accept()
+    referral.finish(200, "OK")
+    pair.run()
+    first, second = (request.cseq.number for request in pair.alice.requests("REFER"))
+    assert pair.bob.requests("NOTIFY")[0].headers.get("Event") == f"refer;id={second}"
+    assert second > first
+    assert pair.alice.only(ReferEnded) == ReferEnded(asked, "done", 200, "OK")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_refer_outside_that_names_the_call(pair: Pair, stranger: Stranger, known: bool) -> None:
+    """RFC 4538: who knows the tags is the other side of the call."""
+    _, theirs = pair.established()
+    call_id, local, remote = theirs.confirmed_dialog.key
+    value = f"{call_id};local-tag={local};remote-tag={remote if known else 'guessed'}"
+    stranger.say(stranger.request("REFER", f"Refer-To: <{CAROL}>", f"Target-Dialog: {value}"))
+    incoming = pair.bob.only(IncomingRefer)
+    assert incoming.usage is (theirs if known else None)
+    incoming.source.accept()
+    pair.run()
+    assert pair.bob.requests("NOTIFY")[0].call_id == "stranger-call-1"  # in a dialog of its own
