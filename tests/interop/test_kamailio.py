@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sipmedia import CallFailed
+from sipmedia import Account, CallFailed, Softphone
 from sipmedia.account import Transport
+from sipmedia.errors import NotRegistered
 from tests.interop.conftest import require
-from tests.interop.harness import baresip, linphone, sound
+from tests.interop.harness import baresip, sound
+from tests.interop.harness import linphone as linphone_peer
 from tests.interop.harness.kamailio import Kamailio
 from tests.interop.harness.ours import run
 from tests.interop.harness.parties import Party
@@ -63,7 +65,7 @@ class Stage:
             require("baresip", baresip.available())
             peer = self.proxy.baresip(party, folder, np.tile(B, 10), user, transport, answers=answers)
         else:
-            require("linphonec", linphone.available())
+            require("linphonec", linphone_peer.available())
             peer = self.proxy.linphone(party, folder, B, user, transport, answers=answers)
         self._stack.enter_context(peer)
         await asyncio.to_thread(self.proxy.wait_registered, user)
@@ -141,6 +143,40 @@ def test_registered_again_and_no_more(play: Play) -> None:
         assert failed.value.status == 404
 
     play(scene)
+
+
+def test_a_wrong_password(proxy: Kamailio, addresses: Iterator[Party]) -> None:
+    async def main() -> None:
+        account = Account(
+            proxy.uri(proxy.new_user()), password="guessed", register=True, registrar=proxy.party.bind
+        )
+        async with Softphone(account, bind=next(addresses).bind) as phone:
+            with pytest.raises(NotRegistered) as refused:
+                await phone.registrations[0].registered()
+        assert refused.value.status == 401
+
+    run(main())
+
+
+def test_digest_by_sha256(addresses: Iterator[Party], folder: Path, kamailio: None, linphone: None) -> None:
+    """And without rtpengine: the phones' sound goes straight from one to the other."""
+
+    async def scene(proxy: Kamailio) -> None:
+        party, user = next(addresses), proxy.new_user()
+        async with registered(proxy, next(addresses), A) as alice:
+            with proxy.linphone(party, folder / "linphone", B, user) as peer:
+                await asyncio.to_thread(proxy.wait_registered, user)
+                call = await alice.call(proxy.uri(user))
+                await assert_hears(call, B)
+                assert call.session is not None
+                assert call.session.remote_address is not None
+                assert call.session.remote_address[0] == party.host
+                await call.hangup()
+                await assert_heard(peer, A)
+
+    with Kamailio(next(addresses), folder / "kamailio", ("SHA256",)) as proxy:
+        proxy.wait_ready()
+        run(scene(proxy))
 
 
 @pytest.mark.parametrize("transferor", ["caller", "callee"])
@@ -292,7 +328,7 @@ def test_linphone_connects_two_of_ours(play: Play) -> None:
     async def scene(stage: Stage) -> None:
         alice, carol = await stage.ours(A, "tcp"), await stage.ours(C)
         peer, _ = await stage.peer("linphone", answers=False)
-        assert isinstance(peer, linphone.Linphone)
+        assert isinstance(peer, linphone_peer.Linphone)
         peer.call(stage.proxy.uri(alice.user))
         first = await alice.called()
         await assert_hears(first, B)

@@ -205,7 +205,7 @@ class Baresip(PeerProcess):
         return output.count(" terminated (") + output.count("session closed") >= output.count("established: ")
 
     def receives(self, since: int) -> bool:
-        """Whether packets of PCMU arrive at full rate, by what it printed after the first `since` characters."""
+        """Whether packets of PCMU arrive at full rate, by what it printed since so many characters."""
         rates = re.findall(r"audio=\d+/(\d+) \(bit/s\)", self.output()[since:])
         return bool(rates) and int(rates[-1]) > 55_000
 

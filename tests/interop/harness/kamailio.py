@@ -146,7 +146,13 @@ class Kamailio(PeerProcess):
         registration = Registration(
             user, DOMAIN, password(user), self.address(transport), transport, self.authority.certificate
         )
-        return Linphone(party, folder, sound, registration=registration, **settings)
+        linphone = Linphone(party, folder, sound, registration=registration, **settings)
+        try:
+            linphone.wait_ready()
+        except PeerTimeout:
+            linphone.stop()
+            raise
+        return linphone
 
     def wait_registered(self, user: str, times: int = 1) -> None:
         """Return when a registration of that user has been taken, or several."""

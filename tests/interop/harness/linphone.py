@@ -88,6 +88,11 @@ class Linphone(PeerProcess):
         super().__init__("linphone", command, folder, {"HOME": str(folder)}, listens_to_us=True)
         for line in ("soundcard use files", f"play {folder / 'play.wav'}", f"record {self._recording}"):
             self.say(line)
+        self.say("autoanswer")  # only for what it answers
+
+    def wait_ready(self) -> None:
+        """Return when it has done what was typed at its start."""
+        self.wait_for("Auto answer is")
 
     # What it does in the one call it is in, and what it has heard: as `baresip.Baresip` does it.
 
