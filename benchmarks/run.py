@@ -25,7 +25,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import conference, quality, quality_peers
+from benchmarks import accounts, conference, quality, quality_peers
 from benchmarks.answering import AnsweringProgram
 from benchmarks.load import OwnGenerators
 from benchmarks.network import CONDITIONS, Condition
@@ -231,6 +231,20 @@ class Bench:
             self.add(f"conference, {cost.name}", "% of a core", cost.total, f"< {limit:.0f}", limit.__gt__)
             self.add("  of it for mixing", "% of a core", cost.mixing)
 
+    def registered(self) -> None:
+        """A phone with 500 accounts: at rest, and renewing each of them twice a minute."""
+        seconds = 5.0 if self._quick else 20.0
+        for expires, label, time_s in (
+            (accounts.AN_HOUR, "at rest", seconds),
+            (accounts.A_MINUTE, "each renewed twice a minute", 60.0),
+        ):
+            cost = accounts.measure(accounts.ACCOUNTS, expires, time_s)
+            self.runs.append({"command": "accounts", **asdict(cost)})
+            limit = accounts.LIMIT_PERCENT
+            name = f"{cost.accounts} registered accounts, {label}"
+            self.add(name, "% of a core", cost.percent, f"< {limit:.0f}", limit.__gt__)
+        self.add("  of it for one renewal", "ms", cost.ms_per_renewal)
+
     def resting(self) -> None:
         """What it costs to be there: idle CPU, and the import."""
         seconds = 5 if self._quick else 20
@@ -294,6 +308,7 @@ def main() -> int:
             "delay": bench.echo_delay,
             "setup": bench.call_setup,
             "rest": bench.resting,
+            "accounts": bench.registered,
             "speech": bench.speech,
             "peers": bench.speech_beside_peers,
             "conference": bench.conference,

@@ -196,6 +196,7 @@ class Branch:
         if flow is not None:
             self._outgoing = Outgoing(core, request, uri, None, None)
             self._outgoing.user = self
+            self._outgoing.settled = True  # there is no other way to that phone
             self._record_route(flow)
             self._outgoing.send_again(flow)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
@@ -75,11 +76,9 @@ class Registrar(Emitter):
     @property
     def bindings(self) -> dict[str, list[str]]:
         """Who is registered, and where: user names and their contacts."""
-        core = self._open().core
-        return {
-            user: [str(binding.uri) for binding in core.location.find((user, domain), core.now)]
-            for user, domain in core.location.addresses()
-        }
+        location, now = self._open().core.location, asyncio.get_running_loop().time()
+        found = {user: location.find((user, domain), now) for user, domain in location.addresses()}
+        return {user: [str(one.uri) for one in bindings] for user, bindings in found.items() if bindings}
 
     async def start(self) -> None:
         """Listen, by UDP and TCP. :raises AddressInUse: naming what to change."""

@@ -22,6 +22,8 @@ _PROVISIONAL = {
     183: "the call makes progress",
 }
 _FAILURES = {
+    401: "{me} wants a password",
+    407: "{me} wants a password",
     403: "{me} forbids the call",
     404: "{me} is unknown there",
     408: "no reply in time",

@@ -11,7 +11,7 @@ from dialog.message import Response
 
 
 @pytest.mark.parametrize(
-    ("granted", "earliest", "latest"), [(3600, 2880, 3240), (600, 480, 540), (100, 60, 60), (60, 30, 30)]
+    ("granted", "earliest", "latest"), [(3600, 2880, 3240), (600, 480, 540), (100, 54, 64), (60, 27, 33)]
 )
 def test_refresh_comes_early_enough_for_a_retry(granted: float, earliest: float, latest: float) -> None:
     assert refresh_after(granted, 1.0) == pytest.approx(earliest)
