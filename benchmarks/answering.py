@@ -14,11 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from benchmarks import earlier
 from benchmarks.tools import PEER_PYTHON, ROOT, WORK, Missing
 
 SIP_PORT, CALLER_PORT = 5070, 5080
 PROGRAMS = {
     "ours": (Path(sys.executable), ROOT / "benchmarks" / "uas.py"),
+    earlier.NAME: (Path(sys.executable), earlier.uas()),
     "aiosipua": (PEER_PYTHON, ROOT / "benchmarks" / "peers" / "aiosipua_uas.py"),
     "pyvoip": (PEER_PYTHON, ROOT / "benchmarks" / "peers" / "pyvoip_uas.py"),
 }
@@ -38,7 +40,13 @@ class AnsweringProgram:
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         with (WORK / f"{peer}.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+            self._process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=earlier.environment() if peer == earlier.NAME else None,
+            )
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("READY"):

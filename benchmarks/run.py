@@ -25,7 +25,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import accounts, conference, quality, quality_peers
+from benchmarks import accounts, conference, earlier, quality, quality_peers
 from benchmarks.answering import AnsweringProgram
 from benchmarks.load import OwnGenerators
 from benchmarks.network import CONDITIONS, Condition
@@ -119,6 +119,28 @@ class Bench:
         self.add("  the same, 400 calls", "ms", _value(many, "dev_p99_ms"), "< 10", lambda v: v < 10)
         memory = _difference(middle, few, "rss_mb", 1024 / 180)
         self.add("memory per call, 200 calls", "KB", memory, "< 150", lambda v: v < 150)
+
+    def beside_the_first_call(self) -> None:
+        """CPU per echo call with all that was built since calls first worked, against what it was then."""
+        try:
+            earlier.unpack()
+        except Missing as missing:
+            print(f"no figure beside the earlier commit: {missing}", file=sys.stderr)
+            return
+        costs: dict[str, list[float]] = {earlier.NAME: [], OURS: []}
+        for _ in range(3 if self._quick else 5):  # in turn, for the machine's speed changes
+            for peer, found in costs.items():
+                cost = _value(self.media(peer, 100), "cpu_pct_per_call")
+                found += [] if cost is None else [cost]
+        # Other programs only ever add to what one needs: the least of each is the nearest to it.
+        ratio = min(costs[OURS]) / min(costs[earlier.NAME]) if all(costs.values()) else None
+        self.add(
+            f"CPU per PCMU echo call, 100 calls, beside {earlier.FIRST_CALL}",
+            "times",
+            ratio,
+            "<= 1.25",
+            lambda v: v <= 1.25,
+        )
 
     def beside_a_spinning_thread(self) -> None:
         """Pacing while a pure-Python thread never lets the interpreter rest."""
@@ -304,6 +326,7 @@ def main() -> int:
         bench = Bench(generators, arguments.quick)
         groups: dict[str, Callable[[], None]] = {
             "echo": bench.echo_calls,
+            "growth": bench.beside_the_first_call,
             "spin": bench.beside_a_spinning_thread,
             "delay": bench.echo_delay,
             "setup": bench.call_setup,

@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks import earlier
 from benchmarks.tools import PEER_PYTHON, ROOT, WORK, Missing, Result, require_programs
 
 
@@ -34,6 +36,10 @@ class SharedGenerators:
 
     def media(self, peer: str, calls: int, seconds: float, options: str = "") -> Result:
         """`calls` echo calls for `seconds`."""
+        if peer == earlier.NAME:
+            theirs = {**earlier.environment(), "SIPMEDIA_UAS": str(earlier.uas())}
+            result = self._run("mediabench.py", "ours", calls, seconds, "echo", options, environment=theirs)
+            return {**result, "peer": peer}
         return self._run("mediabench.py", peer, calls, seconds, "echo", options)
 
     def echo(self, peer: str, seconds: float) -> Result:
@@ -44,13 +50,13 @@ class SharedGenerators:
         """`rate` calls a second, with ("echo") or without ("sig") a media session each."""
         return self._run("sigbench.py", peer, rate, seconds, mode)
 
-    def _run(self, program: str, *arguments: object) -> Result:
+    def _run(self, program: str, *arguments: object, environment: Mapping[str, str] = os.environ) -> Result:
         environment = {
-            **os.environ,
+            "SIPMEDIA_UAS": str(ROOT / "benchmarks" / "uas.py"),
+            **environment,
             "BENCH_WORK": str(WORK),
             "PEERS_PYTHON": str(PEER_PYTHON),
             "SIPMEDIA_PYTHON": sys.executable,
-            "SIPMEDIA_UAS": str(ROOT / "benchmarks" / "uas.py"),
         }
         command = [sys.executable, str(self._folder / program), *(str(a) for a in arguments)]
         done = subprocess.run(
