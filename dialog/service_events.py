@@ -133,13 +133,13 @@ class ReferEnded(ServiceEvent):
     """The outcome of our REFER.
 
     "done": `status` is the final response to the request that the peer was asked for, a 2xx or not.
-    "refused": the peer did not take the REFER, which got `status`. "unknown": the peer took it, and told
-    nothing more (because it was asked not to, or its subscription ended too early). "timeout" and
-    "transport": nobody answered the REFER.
+    "refused": the peer did not take the REFER, which got `status`. "untold": the peer took it and tells
+    nothing more, as was agreed. "unknown": the peer took it, and its subscription ended without an outcome.
+    "timeout" and "transport": nobody answered the REFER.
     """
 
     source: Refer
-    outcome: Literal["done", "refused", "unknown", "timeout", "transport"]
+    outcome: Literal["done", "refused", "untold", "unknown", "timeout", "transport"]
     status: int
     reason: str
 

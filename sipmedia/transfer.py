@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from dialog import service_events as sip
 from dialog.address import NameAddr
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sipmedia.transferee import TransferringPhone
 
 
-TOLD_WITHIN = 32.0
+TOLD_WITHIN = 10.0
 """Seconds that we wait for the outcome of a transfer when the call it was asked for in is over."""
 
 
@@ -37,7 +37,8 @@ TOLD_WITHIN = 32.0
 class TransferOutcome:
     """A transfer that came about: ``status`` is what the called party answered with.
 
-    It is 0 when the far end took the transfer on and tells nothing of it (``known`` is False).
+    It is 0 when the far end took the transfer on and tells nothing of it (``known`` is False): as was asked,
+    or because it hung up before.
     """
 
     status: int
@@ -164,14 +165,17 @@ class TransferringCall(ChangingCall):
                 await asyncio.wait([transfer], timeout=TOLD_WITHIN)
         finally:
             over.cancel()
-        if not transfer.done():
-            raise CallEnded("the call ended before it was told what became of its transfer")
-        return transfer.result()
+        if transfer.done():
+            return transfer.result()
+        if self.itself.ended_by == "remote" and self._refer is not None:
+            # Many a transferee hangs up at once, and what it tells then gets lost with the call.
+            return sip.ReferEnded(self._refer, "unknown", 0, "the far end hung up")
+        raise CallEnded("the call ended before it was told what became of its transfer")
 
     def _judge(self, ended: sip.ReferEnded) -> TransferOutcome:
         if ended.outcome == "done" and ended.status < 300:
             return TransferOutcome(ended.status, ended.reason)
-        if ended.outcome == "unknown":
+        if ended.outcome == "untold" or (ended.outcome == "unknown" and self.state is CallState.ENDED):
             return TransferOutcome(0, ended.reason)
         raise TransferFailed(ended.status, ended.reason, taken=ended.outcome == "done")
 
@@ -220,7 +224,7 @@ class TransferRequest:
         self._decide()
         return self._phone.follow_transfer(self._referral, self.call)
 
-    def reject(self, status: Literal[403, 480, 486, 501, 603] = 603) -> None:
+    def reject(self, status: int = 603) -> None:
         """Say no; the call goes on. :raises InvalidCallState: when it was decided."""
         self._decide()
         self._referral.reject(status)

@@ -32,6 +32,11 @@ class TransferringPhone(SubscribingPhone):
 
     config: PhoneConfig
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._followed: set[Call | None] = set()
+        """Calls whose far end waits for another call of ours."""
+
     def dial(
         self,
         target: str,
@@ -69,6 +74,9 @@ class TransferringPhone(SubscribingPhone):
     def _decide_transfer(self, request: TransferRequest) -> None:
         if request.decided:
             return
+        if request.call in self._followed:
+            request.reject(491)  # one after the other
+            return
         if request.call is None or request.call.state is CallState.ENDED or not self.config.accept_transfers:
             request.reject(603)
             return
@@ -103,6 +111,8 @@ class TransferringPhone(SubscribingPhone):
         return successor
 
     async def _see_through(self, referral: Referral, call: Call | None, successor: Call) -> None:
+        if call is not None:
+            self._followed.add(call)
         try:
             await successor.answered()
         except CallFailed as failed:
@@ -111,6 +121,8 @@ class TransferringPhone(SubscribingPhone):
         except asyncio.CancelledError:
             referral.finish(487, "Request Terminated")
             raise
+        finally:
+            self._followed.discard(call)
         referral.finish(200, "OK")
         if call is None:
             return

@@ -131,7 +131,7 @@ class Refer:
                 self._watch.await_notify()
             else:
                 self._watch.close()
-                self._finish(ReferEnded(self, "unknown", 0, ""))
+                self._finish(ReferEnded(self, "untold", 0, ""))
         else:
             self._refused(ReferEnded(self, "refused", response.status, response.reason))
 

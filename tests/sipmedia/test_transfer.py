@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from dialog.incoming import IncomingRequest
 from dialog.replaces import Replaces
+from dialog.service_events import ReferEnded
+from dialog.usage.invite import InviteUsage
 from media import ManagerConfig
 from media.audio.graph import SampleSource
 from media.audio.synthesis import melody
@@ -360,5 +363,82 @@ def test_progress_is_an_event_of_the_call() -> None:
             await call.transfer(p.carol.uri, hold=False)
             assert all(event.call is call for event in seen)
             assert seen[-1].status == 200
+
+    run(main())
+
+
+def test_one_transfer_of_a_call_at_a_time() -> None:
+    """A far end that asks again while we call somebody for it is told to wait."""
+
+    async def main() -> None:
+        async with three(carol_answers=False) as p:
+            p.carol.phone.on("incoming_call", lambda event: None)
+            call = await p.connected()
+            transfer = asyncio.ensure_future(call.transfer(p.carol.uri))
+            await asyncio.sleep(1)
+            refer = call.usage.core.services.refer(call.usage, p.carol.uri)
+            refused: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
+            p.alice.phone.watch(
+                refer,
+                lambda event: (
+                    refused.set_result((event.outcome, event.status))
+                    if isinstance(event, ReferEnded)
+                    else None
+                ),
+            )
+            assert await refused == ("refused", 491)
+            await p.carol.live()[0].answer()
+            assert (await transfer).status == 200
+
+    run(main())
+
+
+def test_a_transferee_that_hangs_up_at_once() -> None:
+    """It took the REFER, said BYE, and what it tells afterwards never comes: the transfer went its way."""
+
+    async def main() -> None:
+        async with three(carol_answers=False) as p:
+            p.carol.phone.on("incoming_call", lambda event: None)
+            call = await p.connected()
+            transfer = asyncio.ensure_future(call.transfer(p.carol.uri))
+            await asyncio.sleep(3)
+            await p.bob.call.hangup()
+            outcome = await transfer
+            assert not outcome.known
+
+    run(main())
+
+
+def test_a_refer_that_nobody_answers() -> None:
+    """A request in a call that gets no answer in 32 s says that the far end is gone (RFC 3261 s12.2.1.2)."""
+
+    async def main() -> None:
+        async with three() as p:
+            call = await p.connected()
+            p.bob.call.usage.core.call_handlers["REFER"] = lambda usage, incoming: None
+            with pytest.raises(TransferFailed) as caught:
+                await call.transfer(p.carol.uri)
+            assert caught.value.status == 408
+            assert call.state is CallState.ENDED
+
+    run(main())
+
+
+def test_taken_and_then_never_heard_of() -> None:
+    """A transferee that takes the REFER and tells nothing has done nothing that we know of."""
+
+    async def main() -> None:
+        async with three() as p:
+            call = await p.connected()
+
+            def take(usage: InviteUsage, incoming: IncomingRequest) -> None:
+                incoming.respond(202)
+
+            p.bob.call.usage.core.call_handlers["REFER"] = take
+            with pytest.raises(TransferFailed) as caught:
+                await call.transfer(p.carol.uri)
+            assert not caught.value.taken
+            assert call.state is CallState.ANSWERED
+            assert not call.held
 
     run(main())

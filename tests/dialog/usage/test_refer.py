@@ -88,7 +88,7 @@ def test_without_being_told(pair: Pair) -> None:
     pair.run()
     assert pair.bob.requests("NOTIFY") == []
     assert pair.alice.only(ReferAnswered) == ReferAnswered(asked, 202, False)
-    assert pair.alice.only(ReferEnded).outcome == "unknown"
+    assert pair.alice.only(ReferEnded).outcome == "untold"
     for usage in pair.calls():
         usage.bye()
     assert pair.nothing_left()
