@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -103,6 +104,14 @@ class Account:
         if self.registrar:
             return self._server(self.registrar)
         return self._server(self._domain_uri) if self.transport else None
+
+    @property
+    def transports(self) -> Sequence[str]:
+        """The transports that ``transport`` and the URIs name, "tls" for those of SIPS."""
+        servers = [self._server(text) for text in (self.registrar, self.outbound_proxy) if text]
+        uris = [SipUri.parse(self.uri), *servers]
+        named = [self.transport, *("tls" if uri.scheme == "sips" else uri.transport for uri in uris)]
+        return [name for name in dict.fromkeys(named) if name]
 
     @property
     def registration(self) -> RegistrationSettings:

@@ -55,10 +55,11 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
             call = await phone.call("sip:bob@127.0.0.1:5062")
 
     The first account is the one calls are placed with; those with ``register=True`` register. ``bind`` is
-    HOST:PORT, port 0 takes a free one. ``media`` is a running :class:`media.MediaManager` to share, or the
-    settings of one that the phone makes and closes itself. Events: ``incoming_call``, ``call_created``,
-    ``registered``, ``registration_failed``, ``unregistered``, ``error`` (:mod:`sipmedia.events`). A call that
-    no ``incoming_call`` handler is there for is answered 480, one whose handler raised 500.
+    HOST:PORT, port 0 takes a free one. It speaks ``transports``, and those that the accounts name.
+    ``media`` is a running :class:`media.MediaManager` to share, or the settings of one that the phone makes
+    and closes itself. Events: ``incoming_call``, ``call_created``, ``registered``, ``registration_failed``,
+    ``unregistered``, ``error`` (:mod:`sipmedia.events`). A call that no ``incoming_call`` handler is there
+    for is answered 480, one whose handler raised 500.
     """
 
     def __init__(
@@ -73,7 +74,9 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
         super().__init__()
         self.config = config or PhoneConfig()
         self._bind = parse_bind(bind)
-        self._transports = tuple(transports)
+        self._transports = tuple(
+            dict.fromkeys([*transports, *(name for account in accounts for name in account.transports)])
+        )
         self._tls = tls or TlsSettings()
         self._accounts = accounts
         self._shared = media if isinstance(media, MediaManager) else None

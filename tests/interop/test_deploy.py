@@ -16,8 +16,8 @@ import pytest
 
 from tests.interop.harness import sound
 from tests.interop.harness.baresip import Baresip
-from tests.interop.harness.kamailio import DEPLOY, DOMAIN, Kamailio, Rtpengine
-from tests.interop.harness.ours import ROOT
+from tests.interop.harness.kamailio import DEPLOY, DOMAIN, Kamailio, Rtpengine, password
+from tests.interop.harness.ours import ROOT, Command
 from tests.interop.harness.parties import Party
 from tests.interop.harness.process import PeerProcess, until
 
@@ -93,6 +93,33 @@ def test_a_linphone_on_tls_and_a_baresip_on_udp(
         calling.stop()
         sound.assert_heard(answering.heard(), A, at_least_s=1.5)
         sound.assert_heard(calling.heard(), B, at_least_s=1.5)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+def test_the_commands(proxy: Kamailio, folder: Path, transport: str) -> None:
+    """`sipmedia answer` registers and echoes; `sipmedia call` registers, and hears what it says."""
+
+    def account(user: str) -> list[str]:
+        where = ["--registrar", proxy.address(transport), "--domain", DOMAIN, "--transport", transport]
+        return [*where, "--user", user, "--password-env", "SECRET"]
+
+    def settings(user: str) -> dict[str, str]:
+        return {"SECRET": password(user), "SSL_CERT_FILE": str(proxy.authority.certificate)}
+
+    alice, bob = proxy.new_user(), proxy.new_user()
+    record = folder / "heard.wav"
+    play = sound.write_wav(folder / "play.wav", A[: 6 * sound.RATE_HZ])
+    with Command(
+        folder / "bob", "answer", *account(bob), "--calls", "1", "--echo", environment=settings(bob)
+    ) as answering:
+        proxy.wait_registered(bob)
+        what = ["--play", str(play), "--record", str(record), "--duration", "4"]
+        with Command(
+            folder / "alice", "call", proxy.uri(bob), *account(alice), *what, environment=settings(alice)
+        ) as calling:
+            calling.assert_talked(30)
+        answering.assert_talked(30)
+    sound.assert_heard(sound.read_wav(record), A, at_least_s=2)
 
 
 class Workers:

@@ -15,3 +15,17 @@ def test_an_identity() -> None:
 def test_what_is_none(uri: str) -> None:
     with pytest.raises(InvalidAddress, match=r"sip:alice@example\.org"):
         Account(uri)
+
+
+@pytest.mark.parametrize(
+    ("account", "transports"),
+    [
+        (Account("sip:al@example.org"), []),
+        (Account("sips:al@example.org"), ["tls"]),
+        (Account("sip:al@example.org", transport="tcp"), ["tcp"]),
+        (Account("sip:al@example.org", registrar="pbx", transport="tls"), ["tls"]),
+        (Account("sip:al@example.org", outbound_proxy="sip:edge;transport=TCP"), ["tcp"]),
+    ],
+)
+def test_the_transports_it_needs(account: Account, transports: list[str]) -> None:
+    assert account.transports == transports

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,11 @@ ROOT = Path(__file__).resolve().parents[3]
 class Command(PeerProcess):
     """`sipmedia ... --json` in its own process: `events()` are the lines it printed."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "sipmedia", *arguments, "--json"]
         # It runs in a folder of its own, and from the source also where the package is not installed.
-        super().__init__("sipmedia", command, folder, {"PYTHONPATH": str(ROOT)})
+        super().__init__("sipmedia", command, folder, {"PYTHONPATH": str(ROOT), **(environment or {})})
 
     def events(self) -> list[dict[str, Any]]:
         """The JSON lines printed so far."""
