@@ -179,6 +179,37 @@ def test_digest_by_sha256(addresses: Iterator[Party], folder: Path, kamailio: No
         run(scene(proxy))
 
 
+@pytest.mark.slow
+def test_the_proxy_is_started_again(addresses: Iterator[Party], folder: Path, kamailio: None) -> None:
+    """It has forgotten everybody. Who lost a connection comes back by itself; a call goes on meanwhile."""
+
+    async def scene(stack: AsyncExitStack) -> None:
+        party = next(addresses)
+        with Kamailio(party, folder / "before") as before:
+            await asyncio.to_thread(before.wait_ready)
+            alice = await stack.enter_async_context(registered(before, next(addresses), A, "tcp"))
+            bob = await stack.enter_async_context(registered(before, next(addresses), B))
+            call = await alice.call(before.uri(bob.user))
+            await assert_hears(call, B)
+        with Kamailio(party, folder / "after") as after:
+            await asyncio.to_thread(after.wait_ready)
+            await assert_hears(call, B)
+            said = f"{after.uri(alice.user)} registered"
+            await until(lambda: said in after.output(), "alice to register again", 90)
+            await call.hangup()  # through the new proxy, which was not there when the call began
+            assert (await bob.calls[0].ended()).by == "remote"
+            bob.softphone.registrations[0].refresh()
+            await asyncio.to_thread(after.wait_registered, bob.user)
+            call = await bob.call(after.uri(alice.user))
+            await assert_hears(call, A)
+
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            await scene(stack)
+
+    run(main(), 150)
+
+
 @pytest.mark.parametrize("transferor", ["caller", "callee"])
 def test_a_blind_transfer_of_ours(play: Play, transferor: str) -> None:
     async def scene(stage: Stage) -> None:
