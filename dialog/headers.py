@@ -51,6 +51,9 @@ Target-Dialog Timestamp Unsupported User-Agent User-to-User Warning WWW-Authenti
 _NAMES = (*_COMPACT.values(), *_WITHOUT_COMPACT.split())
 _LONG_NAMES = {name.lower(): name for name in _NAMES}
 
+_SECRET = frozenset({"authorization", "proxy-authorization"})
+"""What a password could be guessed from is in no repr."""
+
 # Spellings that need no work: as registered, all lower, all upper, compact in both cases.
 _KEYS = {spelling: name.lower() for name in _NAMES for spelling in (name, name.lower(), name.upper())} | {
     spelling: name.lower() for compact, name in _COMPACT.items() for spelling in (compact, compact.upper())
@@ -248,7 +251,8 @@ class Headers:
         ]
 
     def __repr__(self) -> str:
-        return f"Headers({list(self)!r})"
+        shown = [(name, "***" if key in _SECRET else value) for key, name, value in self._items]
+        return f"Headers({shown!r})"
 
     def write(self, body_length: int) -> str:
         """All fields as lines, each with its CRLF, with the Content-Length that the body has."""

@@ -257,11 +257,18 @@ class Registration:
             self.flow = flow
             self._core.bindings.moved(self)
         host, port = self._core.public_address(flow)
-        params = {} if flow.transport == "UDP" else {"transport": flow.transport.lower()}
         request.headers.remove("Contact")  # what it said on the way to another server
+        scheme, transport = self.account.scheme, flow.transport.lower()
+        params: dict[str, str | None] = {}
+        # In a SIPS URI TLS goes without saying, and what is below it is named (section 26.2.2).
+        if scheme == "sips":
+            if transport in ("ws", "wss"):
+                params["transport"] = "ws"
+        elif transport != "udp":
+            params["transport"] = transport
         if self.settings.reg_id:
-            params["ob"] = ""
-        contact = SipUri(self.account.user, host, port, {k: v or None for k, v in params.items()})
+            params["ob"] = None
+        contact = SipUri(self.account.user, host, port, params, scheme=scheme)
         if self.contact is not None and self.contact != contact and self._is_bound:
             request.headers.add("Contact", f"<{self.contact}>;expires=0")
         self.contact = contact

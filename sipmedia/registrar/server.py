@@ -74,6 +74,11 @@ class Registrar(Emitter):
         return self._open().local_address
 
     @property
+    def core(self) -> RegistrarCore:
+        """What it is driven by: for tests, which look whether anything is left there."""
+        return self._open().core
+
+    @property
     def bindings(self) -> dict[str, list[str]]:
         """Who is registered, and where: user names and their contacts."""
         location, now = self._open().core.location, asyncio.get_running_loop().time()

@@ -152,3 +152,9 @@ def test_first_repeated() -> None:
 )
 def test_written_with_the_right_length(fields: list[tuple[str, str]], written: str) -> None:
     assert Headers(fields).write(7) == written
+
+
+def test_credentials_are_not_shown() -> None:
+    headers = Headers([("Authorization", 'Digest response="0123"'), ("To", "<sip:bob@b>")])
+    assert "0123" not in repr(headers)
+    assert "<sip:bob@b>" in repr(headers)

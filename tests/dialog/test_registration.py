@@ -471,6 +471,23 @@ def test_a_domain_that_is_found_at_an_address(registrar: Registrar) -> None:
     assert registrar.alice.of(OptionsAnswered)[-1].response is None
 
 
+def test_the_contact_names_the_transport(registrar: Registrar) -> None:
+    """Section 8.1.1.8: a SIPS address-of-record has a SIPS Contact."""
+    registrar.reply = refuse(0)
+    for scheme, transport, expected in (
+        ("sip", "TCP", "sip:alice@192.0.2.1:5060;transport=tcp"),
+        ("sip", "TLS", "sip:alice@192.0.2.1:5060;transport=tls"),
+        ("sips", "TLS", "sips:alice@192.0.2.1:5060"),
+        ("sips", "WSS", "sips:alice@192.0.2.1:5060;transport=ws"),
+    ):
+        account = NameAddr(SipUri("alice", "a.example", scheme=scheme))
+        registration = registrar.register(address_of_record=account)
+        request = Request("REGISTER", "sip:a.example")
+        flow = Flow(transport, ("192.0.2.1", 5060), ("192.0.2.50", 5060), 1)
+        registration._add_contacts(request, flow, 60)
+        assert str(request.contacts[0].uri) == expected
+
+
 def test_further_contacts(registrar: Registrar) -> None:
     registration = registrar.register(contacts=("<sip:alice@192.0.2.99>;q=0.2",))
     registrar.run(1)
