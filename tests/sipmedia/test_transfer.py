@@ -308,6 +308,17 @@ def test_wrong_order_and_wrong_addresses() -> None:
     run(main())
 
 
+def test_only_calls_are_made_for_others() -> None:
+    async def main() -> None:
+        async with three() as p:
+            call = await p.connected()
+            with pytest.raises(TransferFailed) as caught:
+                await call.transfer(f"{p.carol.uri};method=BYE")
+            assert (caught.value.status, caught.value.taken) == (501, False)
+
+    run(main())
+
+
 def test_a_stranger_may_ask_and_is_refused_unless_a_handler_accepts() -> None:
     async def main() -> None:
         async with three() as p:
