@@ -21,7 +21,7 @@ COMMAND = [sys.executable, "-m", "examples"]
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(". ")[0] for line in lines] == ["1", "2", "3", "4", "5", "6", "7", "8"]
+    assert [line.split(". ")[0] for line in lines] == [str(number) for number in range(1, 12)]
     assert lines[1] == "2. 🔧 Простой пример для начинающих"
 
 
@@ -37,9 +37,9 @@ def test_help(lang: str, words: str, flag: str, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["9"], "❌ Примера «9» нет: выберите номер (1-8)."),
+        (["12"], "❌ Примера «12» нет: выберите номер (1-11)."),
         (["99999999999"], "❌ Примера «99999999999» нет"),
-        (["one", "--lang=en"], "❌ There is no example «one»: choose one of the numbers 1-8."),
+        (["one", "--lang=en"], "❌ There is no example «one»: choose one of the numbers 1-11."),
         (["1", "--lang", "de"], "❌ Языка «de» нет: выберите ru или en."),
         (["1", "2"], "❌ unrecognized arguments: 2"),
         (["1", "--seed", "3", "--lang", "en"], "❌ Example 1 has no --seed."),

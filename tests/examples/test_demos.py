@@ -16,7 +16,7 @@ ID = r"[0-9a-f]{8}\.\.\."
 LOCAL = r"127\.0\.0\.1:\d+"
 
 
-LONG = ((6, "ru"), (6, "en"), (5, "ru"), (5, "en"))
+LONG = tuple((number, language) for number in (6, 5, 9, 10, 11) for language in ("ru", "en"))
 """What takes seconds, spent waiting: run side by side, as people may run them too."""
 
 _pool = ThreadPoolExecutor(max_workers=4)
@@ -289,3 +289,25 @@ def test_english_is_whole(number: int) -> None:
 @pytest.mark.parametrize("number", [1, 2, 4])
 def test_both_languages_say_as_much(number: int) -> None:
     assert len(output(number, "en")) == len(output(number, "ru"))
+
+
+@pytest.mark.parametrize(
+    ("lang", "verdict"), [("ru", "✅ Каждый услышал.*"), ("en", "✅ Each heard the other.*")]
+)
+def test_a_call_through_two_headsets(lang: str, verdict: str) -> None:
+    lines = output(9, lang)
+    assert_in_order(
+        lines, [r".*PCMU.*", r" *🎚️.*-\d+.*-\d+.*", r" *📊.*", r" *📊.*", r"🎵.*0\.\d\d|🎵.*1\.00", verdict]
+    )
+
+
+@pytest.mark.parametrize(("lang", "verdict"), [("ru", "✅ Звонок прозвенел.*"), ("en", "✅ The bell rang.*")])
+def test_a_doorbell(lang: str, verdict: str) -> None:
+    assert_in_order(output(10, lang), ["👆.*", " *🔔.*", " *🗣️.*", " *🔓.*", "📞.*", " *🚪.*", verdict])
+
+
+@pytest.mark.parametrize(("lang", "verdict"), [("ru", "✅ Слышно было.*"), ("en", "✅ Only what was said.*")])
+def test_push_to_talk(lang: str, verdict: str) -> None:
+    assert_in_order(
+        output(11, lang), [" *🔴.*", " *⚪.*", " *🔴.*", " *⚪.*", r"🎵.*\d\.\d.*2\.0.*", verdict]
+    )

@@ -43,5 +43,5 @@ def test_the_recipe_for_a_new_example_works(
     assert recipe is not None
     source = re.sub("^   ", "", recipe[1], flags=re.MULTILINE)
     (tmp_path / f"recipe_{lang}.py").write_text(source, encoding="utf-8")
-    assert command.main(["9", "--lang", lang]) == 0
+    assert command.main(["12", "--lang", lang]) == 0
     assert "was created" in capsys.readouterr().out

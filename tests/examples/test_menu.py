@@ -58,7 +58,7 @@ def test_the_menu_is_that_of_the_document(typed: list[str], capsys: pytest.Captu
     assert menu.choose(discover()).number == 5
     printed = capsys.readouterr().out
     assert printed.startswith(MENU)
-    assert printed.endswith("\n\nВведите номер примера (1-8): \n")
+    assert printed.endswith("\n\nВведите номер примера (1-11): \n")
 
 
 @pytest.mark.parametrize("answer", ["4", " 4 ", "4.", "04"])
@@ -68,15 +68,15 @@ def test_a_number_is_understood(answer: str, typed: list[str]) -> None:
 
 
 def test_wrong_answers_are_asked_again(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = ["0", "9", "-1", "1 2", "", "пять", "²", "1" * 5000, "\x00", "{0}"]
+    wrong = ["0", "12", "-1", "1 2", "", "пять", "²", "1" * 5000, "\x00", "{0}"]
     typed += [*wrong, "2"]
     assert menu.choose(discover()).number == 2
     printed = capsys.readouterr().out
-    assert printed.count("нет. Введите номер (1-8) или q, чтобы выйти.") == len(wrong)
-    assert "Примера «9» нет." in printed
+    assert printed.count("нет. Введите номер (1-11) или q, чтобы выйти.") == len(wrong)
+    assert "Примера «12» нет." in printed
 
 
-@pytest.mark.parametrize(("lines", "after_mistake"), [([], False), (["9"], True), (["9", "q"], False)])
+@pytest.mark.parametrize(("lines", "after_mistake"), [([], False), (["12"], True), (["12", "q"], False)])
 def test_leaving_without_a_choice(lines: list[str], after_mistake: bool, typed: list[str]) -> None:
     typed += lines
     with pytest.raises(menu.MenuLeft) as left:
@@ -96,7 +96,7 @@ def test_numbers_with_a_gap_are_listed() -> None:
         (b"q\n", 0, "👋 До свидания!"),
         (b"42\n", 2, "Примера «42» нет."),
         (b"\xff\xfe\n", 2, "👋 До свидания!"),
-        ("9\nчетыре\n4\n".encode(), 0, "✅ stop"),
+        ("12\nчетыре\n4\n".encode(), 0, "✅ stop"),
     ],
 )
 def test_answers_from_a_pipe(typed: bytes, code: int, words: str) -> None:
@@ -107,10 +107,10 @@ def test_answers_from_a_pipe(typed: bytes, code: int, words: str) -> None:
 
 
 def test_the_menu_in_english() -> None:
-    done = menu_process("--lang", "en", typed=b"9\n")
+    done = menu_process("--lang", "en", typed=b"12\n")
     printed = done.stdout.decode()
     assert printed.startswith("🎯 Media Manager examples\n====")
-    assert "There is no example «9»" in printed
+    assert "There is no example «12»" in printed
 
 
 class Person:
@@ -170,7 +170,7 @@ def person() -> Iterator[Person]:
     somebody.leave()
 
 
-PROMPT = "Введите номер примера (1-8): "
+PROMPT = "Введите номер примера (1-11): "
 
 
 def test_a_person_mistypes_and_then_chooses(person: Person) -> None:

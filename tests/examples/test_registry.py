@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_new_file_is_in_the_menu(folder: Path) -> None:
     (folder / "brand_new.py").write_text(EXAMPLE.format(number=99), encoding="utf-8")
     found = registry.discover()
-    assert list(found) == [1, 2, 3, 4, 5, 6, 7, 8, 99]
+    assert list(found) == [*range(1, 12), 99]
     assert (found[99].title, found[99].file) == ("Brand new", "examples/brand_new.py")
 
 
