@@ -343,8 +343,12 @@ class Core:
         self._dialogs.pop(key, None)
 
     def dialog_user(self, request: Request) -> DialogUser | None:
-        """The call or subscription that a request inside a dialog is for (section 12.2.2)."""
-        return self._dialogs.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
+        """The call or subscription that a request inside a dialog is for (section 12.2.2).
+
+        A peer that answered without a tag (RFC 2543) may show one later.
+        """
+        call_id, ours, theirs = request.call_id, request.to.tag or "", request.from_.tag or ""
+        return self._dialogs.get((call_id, ours, theirs)) or self._dialogs.get((call_id, ours, ""))
 
     def find_dialog(self, key: DialogKey) -> DialogUser | None:
         """Who uses this dialog: for Replaces and Target-Dialog, which name one from outside."""

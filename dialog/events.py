@@ -108,6 +108,11 @@ class OfferWanted(UsageEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class OfferNotAnswered(UsageEvent):
+    """The ACK of a re-INVITE without a body did not answer our offer: the session is as it was before."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallAnswered(UsageEvent):
     """Caller: a 2xx came. Callee: our 2xx has left. `early_dialog` is the one that became the call's."""
 
@@ -168,8 +173,8 @@ class ModifyFailed(UsageEvent):
 
 @dataclass(frozen=True, slots=True)
 class RefreshWanted(UsageEvent):
-    """The session is to be refreshed by a re-INVITE: `usage.reinvite(body)`, with the description that was
-    sent last (RFC 4028 section 7.4). A call whose session nobody refreshes ends when it expires."""
+    """The session is to be refreshed by an offer: `usage.refresh(body)`, with the description that was sent
+    last (RFC 4028 section 7.4). A call whose session nobody refreshes ends when it expires."""
 
 
 @dataclass(frozen=True, slots=True)

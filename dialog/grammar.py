@@ -112,7 +112,8 @@ def parse_params(text: str, field: str) -> dict[str, str | None]:
     """Read ``;name=value;flag`` into a dict, names in lower case, quotes of values undone.
 
     A parameter without a value is None. ParseError (400) naming `field` on anything else, on an empty
-    parameter, and on a name that appears twice (RFC 3261 section 7.3.1: it MUST NOT).
+    parameter, and on a name that appears twice (RFC 3261 section 7.3.1: it MUST NOT) with another value;
+    some peers add the same tag to a To again and again.
     """
     params: dict[str, str | None] = {}
     position, end = 0, len(text)
@@ -123,14 +124,14 @@ def parse_params(text: str, field: str) -> dict[str, str | None]:
             raise ParseError(400, f"Bad Parameters In {field}", field)
         name, equal, value = match.groups()
         name = name.lower()
-        if name in params:
-            raise ParseError(400, f"Repeated Parameter In {field}", field)
         if value is None:
             # "rport=" is sent by real devices for the flag "rport".
             if equal and name != "rport":
                 raise ParseError(400, f"Empty Parameter In {field}", field)
         elif value[0] == '"':
             value = unquote(value)
+        if name in params and params[name] != value:
+            raise ParseError(400, f"Repeated Parameter In {field}", field)
         params[name] = value
         position = match.end()
     return params

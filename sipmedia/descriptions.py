@@ -44,6 +44,8 @@ class Descriptions:
                 self._on_answer(event)
             case sip.OfferWanted():
                 modifications.answer(event.usage, self._media.offer)
+            case sip.OfferNotAnswered():
+                modifications.unanswered()
             case sip.RefreshWanted():
                 modifications.refresh(event.usage)
             case sip.ModifyAccepted():

@@ -71,7 +71,7 @@ class Modifications:
             return
         self._before = self._media.wish
         try:
-            usage.reinvite(self._media.refresh())
+            usage.refresh(self._media.refresh())
         except LocalProtocolError:  # theirs is under way, and refreshes as well
             self._media.rollback()
         else:
@@ -90,6 +90,13 @@ class Modifications:
         else:
             if self._pending is None or theirs is not None:
                 self.compare(self._media.wish)
+        if theirs is not None:
+            theirs.replace_offer(self._media.offer())
+
+    def unanswered(self) -> None:
+        """They wanted an offer and did not answer it: all is as it was, and ours that waits is made anew."""
+        theirs, self._ours_waits = self._ours_waits, None
+        self._media.rollback()
         if theirs is not None:
             theirs.replace_offer(self._media.offer())
 

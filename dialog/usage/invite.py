@@ -233,6 +233,14 @@ class InviteUsage:
         self.core.act()
         branch.updating.offer(body)
 
+    def refresh(self, body: bytes) -> None:
+        """Offer what was said last once more, for a RefreshWanted: by UPDATE if the peer takes that, else by
+        re-INVITE; ModifyAccepted or ModifyFailed follows."""
+        if "UPDATE" in self.peer_allows:
+            self.update(body)
+        else:
+            self.reinvite(body)
+
     def answer_offer(self, body: bytes, early_dialog: str | None = None) -> None:
         """Answer a SessionOffer, or give the offer of an OfferWanted. `early_dialog` is the offer's."""
         check_body(body)
@@ -334,7 +342,13 @@ class InviteUsage:
         elif "UPDATE" in branch.peer_allows:
             branch.updating.refresh()
         else:
+            self.refresh_by_offer()
+
+    def refresh_by_offer(self) -> None:
+        """A refresh needs a session description: the application has it."""
+        if self.state is UsageState.CONFIRMED:
             self.core.emit(RefreshWanted(self))
+            self.timer.refresh_failed()  # asked again, unless it succeeds
 
     def session_expired(self) -> None:
         """Nobody has refreshed the session: the peer is gone (RFC 4028 section 10)."""
@@ -447,7 +461,7 @@ class InviteUsage:
 
     def _branch(self, tag: str) -> Branch | None:
         """The dialog with this remote tag."""
-        if self.branch is not None and self.branch.tag == tag:
+        if self.branch is not None and self.branch.tag in (tag, ""):
             return self.branch
         return None if self._caller is None else self._caller.branch(tag)
 

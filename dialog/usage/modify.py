@@ -14,6 +14,7 @@ from dialog.errors import LocalProtocolError
 from dialog.events import (
     ModifyAccepted,
     ModifyFailed,
+    OfferNotAnswered,
     OfferWanted,
     SessionAnswer,
     SessionOffer,
@@ -276,7 +277,7 @@ class ModifyServer:
         if answer is not None:
             self._core.emit(SessionAnswer(self._usage, answer.content, self._branch.tag))
         else:
-            self._usage.hang_up('SIP;cause=488;text="No session description in the ACK"')
+            self._core.emit(OfferNotAnswered(self._usage))
 
     def on_cancel(self, cancel: Request) -> None:
         """The peer takes its re-INVITE back; the application's answer is not wanted any more."""

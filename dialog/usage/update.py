@@ -166,6 +166,8 @@ class UpdateClient:
         ends_call = gone is not None and usage.branch is self._branch and usage.state is UsageState.CONFIRMED
         if self._body:
             self._core.emit(ModifyFailed(usage, status, reason, ends_call))
+        elif 400 <= status < 500 and gone is None:
+            usage.refresh_by_offer()  # some want a session description in it, or do not know UPDATE after all
         else:
             usage.timer.refresh_failed()
         if ends_call and gone is not None:

@@ -11,6 +11,7 @@ from dialog.events import (
     CallEnded,
     ModifyAccepted,
     ModifyFailed,
+    OfferNotAnswered,
     OfferWanted,
     SessionAnswer,
     SessionOffer,
@@ -286,13 +287,15 @@ def test_a_2xx_without_a_body_fails_the_modification_only(pair: Pair, stranger: 
     assert call.state is UsageState.CONFIRMED
 
 
-def test_an_ack_without_the_answer_to_our_offer_ends_the_call(pair: Pair, stranger: Stranger) -> None:
+def test_an_ack_without_the_answer_to_our_offer_leaves_the_call_as_it_was(pair: Pair, stranger: Stranger) -> None:
     call = confirmed(pair, stranger)
     stranger.say(stranger.request("INVITE", to=to_of(call), branch="z9hG4bK2", cseq="2"))
     call.answer_offer(HOLD)
     pair.run(0.05)
     stranger.say(stranger.request("ACK", to=to_of(call), branch="z9hG4bK3", cseq="2"))
-    assert pair.bob.requests("BYE")
+    assert pair.bob.only(OfferNotAnswered).usage is call
+    assert call.state is UsageState.CONFIRMED
+    call.reinvite(HOLD)
 
 
 def test_two_of_ours_at_once_are_misuse(pair: Pair) -> None:

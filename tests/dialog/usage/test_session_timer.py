@@ -202,7 +202,7 @@ def test_an_update_that_is_not_allowed_after_all_becomes_a_re_invite(pair: Pair,
     assert update.method == "UPDATE"
     answer(stranger, update, 405)
     pair.run(10)
-    assert pair.bob.only(RefreshWanted).usage is call
+    assert pair.bob.of(RefreshWanted)[0].usage is call
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,14 @@ async def answer(call: Call) -> None:
 
 @asynccontextmanager
 async def phone(
-    party: Party, handler: Callable[[Call], Awaitable[None]] | None = answer, **settings: Any
+    party: Party,
+    handler: Callable[[Call], Awaitable[None]] | None = answer,
+    *,
+    account: Account | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Phone]:
-    """A Softphone in this process, bound to `party`'s address."""
-    account = Account(party.uri("bob"))
+    """A Softphone in this process, bound to `party`'s address; by itself it is "bob"."""
+    account = account or Account(party.uri("bob"))
     async with Softphone(account, bind=party.bind, **settings) as softphone:
         yield Phone(softphone, handler)
 
