@@ -133,6 +133,7 @@ async def talk_with_baresip(call: Call, case: Case, folder: Path, baresip: Bares
 
     def press() -> list[object]:
         with baresip.control() as control:
+            baresip.wait_for("established")  # a key that is pressed before goes nowhere
             for key in THEIR_KEYS:
                 control.command("sndcode", key)
                 time.sleep(0.35)
