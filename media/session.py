@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +17,6 @@ from media.audio_path import AudioPath
 from media.codec.base import Codec
 from media.config import SessionConstraints, SessionState
 from media.dispatch import Emitter
-from media.driver import StreamHandle
 from media.errors import MediaError
 from media.events import (
     MediaReceived,
@@ -30,14 +28,13 @@ from media.events import (
     SessionUpdated,
 )
 from media.frame import AudioFrame
+from media.gathering import GatheringSession
 from media.plan import Address, MediaDirection, StreamPlan
 from media.planning import agreed_plan, offering_plan
 from media.sdp.description import SessionDescription
 from media.sdp.matching import LocalAudio
 from media.sdp.negotiation import Negotiation, SignalingState
-from media.session_audio import SessionAudio
 from media.statistics import NetworkStats, SessionStatistics, StreamInfo, media_stats
-from media.stun.gathering import KEEP_ALIVE_S, gather, keep_alive, resolve
 from media.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -47,7 +44,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 Sdp = str | bytes | SessionDescription
 
 
-class MediaSession(SessionAudio):
+class MediaSession(GatheringSession):
     """A session of one manager.
 
     `session_id` names it there; `created_at` is when it was made (seconds since 1970).
@@ -91,6 +88,11 @@ class MediaSession(SessionAudio):
         if self._negotiation.state is SignalingState.STABLE:
             return SessionState.IDLE
         return SessionState.NEGOTIATING
+
+    @property
+    def itself(self) -> MediaSession:
+        """This session."""
+        return self
 
     @property
     def signaling_state(self) -> SignalingState:
@@ -170,43 +172,6 @@ class MediaSession(SessionAudio):
         )
 
     # --- offer and answer ---
-
-    async def gather(self, constraints: SessionConstraints | None = None) -> bool:
-        """Find out what our ports look like from outside, before the first offer or answer.
-
-        Asks the manager's `stun_server`, if there is one, from the RTP and the RTCP socket; what it says goes
-        into our descriptions from then on. False, and local addresses, if nothing was found out. Takes the
-        ports; raises what `create_offer` does for that. Harmless when done already.
-        """
-        config, runtime = self._manager.config, self._manager.runtime
-        if config.stun_server is None or self._path.mapped is not None:
-            return self._path.mapped is not None
-        with self._lock:
-            self._check_open()
-            if config.advertised_ip is not None:
-                return False
-            wishes = self._wishes.changed(constraints)
-            host, _ = self._path.bind(self._manager.ports, wishes.local_ip, wishes.local_port)
-            handle = self._path.open_silent(self, self._manager.open_stream)
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        server = await resolve(config.stun_server, family)
-        if server is None or self._closed:
-            return False
-        self._path.mapped = await gather(handle, server, runtime.random, config.stun_timeout_s)
-        if self._path.mapped is not None:
-            self._keep_mapped(handle, server)
-        return self._path.mapped is not None
-
-    def _keep_mapped(self, handle: StreamHandle, server: Address) -> None:
-        """Until media flows, the NAT is kept from forgetting us."""
-
-        def again() -> None:
-            if self.state in (SessionState.IDLE, SessionState.NEGOTIATING):
-                keep_alive(handle, server, self._manager.runtime.random)
-                loop.call_later(KEEP_ALIVE_S, again)
-
-        loop = asyncio.get_running_loop()
-        loop.call_later(KEEP_ALIVE_S, again)
 
     def create_offer(self, constraints: SessionConstraints | None = None) -> str:
         """Our offer, the first or a new one in a running session; the answer goes to `set_remote_answer`.

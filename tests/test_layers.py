@@ -34,6 +34,7 @@ DRIVERS = {
     "media/device",
     "media/session.py",
     "media/session_audio.py",
+    "media/gathering.py",
     "media/stun/gathering.py",
     "media/manager.py",
 }
