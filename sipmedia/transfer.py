@@ -16,6 +16,7 @@ from dialog.address import NameAddr
 from dialog.dialog import Dialog
 from dialog.errors import LocalProtocolError
 from dialog.replaces import Replaces
+from dialog.usage.invite import InviteUsage
 from dialog.usage.refer import Refer, Referral
 from media.errors import MediaError
 from sipmedia.changing import ChangingCall
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from sipmedia.services import ServicePhone
     from sipmedia.transferee import TransferringPhone
 
+
+_NO_REFER = (405, 420, 501)
+"""Answers of a far end that does not know REFER, or not what it needs for it."""
 
 TOLD_WITHIN = 10.0
 """Seconds that we wait for the outcome of a transfer when the call it was asked for in is over."""
@@ -70,22 +74,38 @@ class TransferringCall(ChangingCall):
         :raises InvalidAddress: for a URI that cannot be called. :raises CallEnded: when the call is over.
         :raises InvalidCallState: before it is answered, or while a transfer is under way.
         """
-        return await self._refer_to(target, None, None, hold=hold, follow=follow, hang_up=hang_up)
+        return await self._refer_to(target, None, hold=hold, follow=follow, hang_up=hang_up)
 
     async def transfer_to(self, other: Call, *, hold: bool = True, follow: bool = True) -> TransferOutcome:
         """Connect the far end of this call with that of ``other``, a call of ours that is answered, too.
 
-        Both calls are over when it worked. Raises as :meth:`transfer` does, and leaves both up then.
+        Both calls are over when it worked. Raises as :meth:`transfer` does, and leaves both up then. One of
+        ours that still rings is given up, and the far end is asked to call there itself. A far end that does
+        not know REFER is left alone: that of ``other`` is asked instead.
         """
         if other is self:
             raise InvalidCallState("a call cannot be connected with itself")
+        self._need_up("transfer it")
+        if other.state in (CallState.CALLING, CallState.RINGING) and not other.incoming:
+            await other.hangup()  # RFC 5589 section 7.6: who rings cannot be replaced
+            return await self.transfer(other.remote_uri, hold=hold, follow=follow)
         usage = await other._confirmed_usage("connect it with another")
-        dialog = usage.confirmed_dialog
-        outcome = await self._refer_to(
-            _reach(dialog), Replaces.naming(dialog), other, hold=hold, follow=follow, hang_up=True
-        )
+        try:
+            outcome = await self._refer_into(usage, hold=hold, follow=follow)
+        except TransferFailed as failed:
+            if failed.taken or failed.status not in _NO_REFER or self.state is not CallState.ANSWERED:
+                raise
+            # RFC 5589 section 7.4: the other one may know how.
+            outcome = await other._refer_into(self.usage, hold=hold, follow=follow)
+            await self.itself.hangup()
         await other.hangup()
         return outcome
+
+    async def _refer_into(self, usage: InviteUsage, *, hold: bool, follow: bool) -> TransferOutcome:
+        """Have our far end take our place in the call of ``usage``."""
+        dialog = usage.confirmed_dialog
+        target, replaces = _reach(dialog), Replaces.naming(dialog)
+        return await self._refer_to(target, replaces, hold=hold, follow=follow, hang_up=True)
 
     async def message(self, text: str | bytes, *, content_type: str = "text/plain;charset=utf-8") -> None:
         """Send a message to the far end within the call (RFC 3428 section 4), and wait until it is delivered.
@@ -120,7 +140,6 @@ class TransferringCall(ChangingCall):
         self,
         target: str,
         replaces: Replaces | None,
-        other: Call | None,
         *,
         hold: bool,
         follow: bool,

@@ -308,6 +308,48 @@ def test_wrong_order_and_wrong_addresses() -> None:
     run(main())
 
 
+def test_a_consultation_that_still_rings_becomes_a_blind_transfer() -> None:
+    """RFC 5589 section 7.6."""
+
+    async def main() -> None:
+        async with three(carol_answers=False) as p:
+            rung: list[Call] = []
+            p.carol.phone.on("incoming_call", lambda event: rung.append(event.call))
+            call = await p.connected()
+            other = p.alice.phone.dial(p.carol.uri)
+            await first(other, "ringing")
+            transfer = asyncio.ensure_future(call.transfer_to(other))
+            await asyncio.sleep(1)
+            assert [one.state for one in rung] == [CallState.ENDED, CallState.RINGING]
+            await rung[1].answer()
+            assert (await transfer).status == 200
+            assert not p.alice.live()
+            assert len(p.bob.live()) == 1
+
+    run(main())
+
+
+def test_who_does_not_know_refer_is_not_asked_twice() -> None:
+    """RFC 5589 section 7.4: then the other party of the consultation is asked."""
+
+    async def main() -> None:
+        async with three() as p:
+            call = await p.connected()
+            other = await p.alice.phone.call(p.carol.uri)
+
+            def refuse(usage: InviteUsage, incoming: IncomingRequest) -> None:
+                incoming.respond(405)
+
+            p.bob.call.usage.core.call_handlers["REFER"] = refuse
+            assert (await call.transfer_to(other)).status == 200
+            await asyncio.sleep(1)
+            assert not p.alice.live()
+            assert len(p.bob.live()) == len(p.carol.live()) == 1
+            assert p.bob.live()[0].incoming  # Carol called, and took Alice's place
+
+    run(main())
+
+
 def test_only_calls_are_made_for_others() -> None:
     async def main() -> None:
         async with three() as p:
