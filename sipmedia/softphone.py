@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,11 +15,9 @@ from dialog.config import UserAgentConfig
 from dialog.errors import AddressInUse as SipAddressInUse
 from dialog.errors import BadAddress, LocalProtocolError, ParseError
 from dialog.registration_events import RegistrationEvent
-from dialog.server_selection import wish_for
 from dialog.service_events import ServiceEvent
 from dialog.services import Services
 from dialog.tls_settings import TlsSettings
-from dialog.uri import SipUri
 from dialog.usage.invite import InviteUsage
 from dialog.user_agent import TracedMessage, UserAgent
 from media import ManagerConfig, MediaManager, SessionConstraints
@@ -34,12 +31,11 @@ from sipmedia.offer_answer import OfferAnswer
 from sipmedia.parties import CallState
 from sipmedia.registration import RegisteringPhone
 from sipmedia.several_calls import SeveralCalls
+from sipmedia.targets import check_transport, host_of, why_not
 from sipmedia.trace import CallTrace, call_id_of
 from sipmedia.transferee import TransferringPhone
 
 _WILDCARDS = ("0.0.0.0", "::")
-_SOMEWHERE = "192.0.2.1"
-"""An address that is nowhere (RFC 5737): the way to it is the default route."""
 
 _MEDIA_CLOSES_IN = 0.5
 """Far longer than the media thread takes to close a session, and a recording to be finished."""
@@ -222,8 +218,8 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
 
     def _media_towards(self, target: str, codecs: Sequence[str] | None) -> OfferAnswer:
         self._open_agent()
-        _check_transport(target, self._transports)
-        return self._offer_answer(codecs, lambda: _host_of(target))
+        check_transport(target, self._transports)
+        return self._offer_answer(codecs, lambda: host_of(target))
 
     def _place(
         self,
@@ -244,7 +240,7 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
             usage = agent.invite(target, from_=caller, body=body, headers=[*headers, *named])
         except (ParseError, LocalProtocolError, BadAddress) as error:
             media.close()
-            raise InvalidAddress(f"cannot call {target!r}: {_why_not(error)}") from error
+            raise InvalidAddress(f"cannot call {target!r}: {why_not(error)}") from error
         call = self._adopt(usage, media, incoming=False)
         call.give_up_after(self.config.no_answer_timeout)
         return call
@@ -398,32 +394,3 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
     def _capabilities(self) -> bytes:
         """What we can do, for the 200 to OPTIONS (RFC 3261 s11.2)."""
         return self.media.capabilities().encode()
-
-
-def _check_transport(target: str, transports: Sequence[str]) -> None:
-    """:raises InvalidAddress: for a SIP URI that asks for a transport the phone was not given."""
-    try:
-        uri = SipUri.parse(target)
-    except ParseError:
-        return  # said better by who calls it
-    wish = wish_for(uri, [name.upper() for name in transports])
-    if isinstance(wish, str):
-        raise InvalidAddress(f"cannot call {target!r}: {wish}; name it in transports=, or call another URI")
-
-
-def _why_not(error: Exception) -> str:
-    """What is wrong with a URI, in the words of who read it, or why it cannot be called."""
-    cause = error.__cause__ or error
-    if isinstance(cause, ParseError):
-        return f"{cause.reason}; write sip:bob@192.0.2.5:5060, for instance"
-    return str(error)
-
-
-def _host_of(target: str) -> str:
-    """The address a URI names. A name that is to be looked up is taken to be where most peers are."""
-    try:
-        uri = SipUri.parse(target)
-        host = uri.params.get("maddr") or uri.host
-        return "127.0.0.1" if host == "localhost" else str(ipaddress.ip_address(host))
-    except (ParseError, ValueError):  # the first is refused when it is dialled
-        return _SOMEWHERE
