@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dialog.user_agent import TracedMessage
-from sipmedia import Account, IncomingCall, Softphone
+from sipmedia import Account, IncomingCall, PhoneConfig, Softphone
 from sipmedia.registrar import Registrar
 from sipmedia.simulation import Host, Link, Network, Simulation
 
@@ -50,6 +50,7 @@ class Domain:
         *,
         register: bool = True,
         bind: str = "",
+        config: PhoneConfig | None = None,
         **settings: Any,
     ) -> Softphone:
         """A phone on a host of its own, open until the end."""
@@ -59,7 +60,7 @@ class Domain:
             self.hosts[bind] = self.network.host(bind.partition(":")[0])
         settings.setdefault("password", USERS.get(user, "nothing"))
         settings.setdefault("registrar", "10.0.0.1:5060")
-        phone = Softphone(Account(f"sip:{user}@{DOMAIN}", **settings), bind=bind)
+        phone = Softphone(Account(f"sip:{user}@{DOMAIN}", **settings), bind=bind, config=config)
         if on_call is not None:
             phone.on("incoming_call", on_call)
         await self.stack.enter_async_context(phone)
