@@ -47,6 +47,8 @@ class Account:
     """How to reach the server named above, or the domain; "" leaves it to the URIs."""
     expires: int = 3600
     """Seconds to register for; the registrar decides."""
+    contacts: Sequence[str] = ()
+    """Further Contact values to register with the phone's own, as they are to be written."""
     instance: str = ""
     """A URN that stays the same for ever (``urn:uuid:...``): asks for a GRUU, and for outbound (RFC 5626)."""
 
@@ -124,6 +126,7 @@ class Account:
             expires=self.expires,
             instance=self.instance,
             reg_id=1 if self.instance else 0,
+            contacts=tuple(self.contacts),
         )
 
     @property

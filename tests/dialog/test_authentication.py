@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dialog.authentication import MAX_ATTEMPTS
 from dialog.challenge import read_auth
@@ -20,9 +22,10 @@ from dialog.events import (
 from dialog.message import Request, Response
 from dialog.uri import Uri
 from dialog.usage.invite import InviteUsage
+from tests.dialog.conftest import Pair, Wire
 
 if TYPE_CHECKING:
-    from tests.dialog.conftest import Pair, Stranger
+    from tests.dialog.conftest import Stranger
 
 HERE = "192.0.2.50"
 SDP = ("Content-Type", "application/sdp")
@@ -363,3 +366,18 @@ def test_what_is_remembered_is_bounded(pair: Pair, server: Server, monkeypatch: 
         pair.run(0.05)
         assert ("Authorization" in server.last.headers) is expected
         server.answer(200)
+
+
+@given(st.text(alphabet='Digest realm="n,oc=qp\\\\;<> \t\u00e9', max_size=120), st.sampled_from([401, 407]))
+def test_whatever_the_challenge_is_there_is_one_outcome(text: str, status: int) -> None:
+    """Sent again, or passed on; the core neither raises nor forgets."""
+    wire = Wire()
+    pair = Pair(wire, wire.party(("192.0.2.1", 5060)), wire.party(("192.0.2.2", 5060)))
+    server = Server(pair)
+    server.options()
+    for _ in range(MAX_ATTEMPTS + 1):
+        if not pair.alice.of(OptionsAnswered):
+            server.answer(status, ("WWW-Authenticate", text), ("Proxy-Authenticate", text))
+    pair.run(40)
+    assert len(pair.alice.of(OptionsAnswered)) == 1
+    assert len(server.core.layer) == 0

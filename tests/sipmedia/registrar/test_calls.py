@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from sipmedia import CallFailed, IncomingCall, NotRegistered, RegistrationFailed, Unregistered
+from dialog.uri import SipUri
+from sipmedia import Account, CallFailed, IncomingCall, NotRegistered, RegistrationFailed, Unregistered
 from tests.sipmedia.kit import first
-from tests.sipmedia.registrar.conftest import Domain, answer
+from tests.sipmedia.registrar.conftest import USERS, Domain, answer
 
 InDomain = Callable[..., None]
 
@@ -284,5 +285,37 @@ def test_passwords_are_in_no_trace(in_domain: InDomain) -> None:
         assert b'response="***"' in shown
         assert b"wonderland" not in shown
         assert "wonderland" not in repr(alice.accounts) + repr(home.registrar.policy)
+
+    in_domain(test)
+
+
+def test_a_gruu_is_one_phone_of_several(in_domain: InDomain) -> None:
+    """RFC 5627: calls to it, and requests inside calls, come to that very phone."""
+
+    async def test(home: Domain) -> None:
+        alice = await home.phone("alice")
+        await home.phone("bob", lambda event: event.call.reject(486), instance="urn:uuid:desk")
+        mobile = await home.phone("bob", answer, instance="urn:uuid:mobile")
+        (registration,) = mobile.registrations
+        assert registration.gruu == "sip:bob@example.org;gr=urn:uuid:mobile"
+        assert len(registration.contacts) == 2
+        call = await alice.call(registration.gruu)
+        assert call.usage.confirmed_dialog.remote_target == SipUri.parse(registration.gruu)
+        await call.hold()
+        await call.hangup()
+
+    in_domain(test)
+
+
+def test_several_registrations_are_renewed_over_one_connection(in_domain: InDomain) -> None:
+    async def test(home: Domain) -> None:
+        phone = await home.phone("alice", transport="tcp", expires=120)
+        other = Account(
+            "sip:carol@example.org", password=USERS["carol"], registrar="10.0.0.1:5060", transport="tcp"
+        )
+        await phone.register(other)
+        await asyncio.sleep(600)
+        assert set(home.registrar.bindings) == {"alice", "carol"}
+        assert len(home.registrar.core.connections) == 1
 
     in_domain(test)
