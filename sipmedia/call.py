@@ -64,7 +64,8 @@ class Call(TransferringCall, Identified):
     ) -> None:
         milestones = Milestones(self, trace)
         keypad = Keypad(self, milestones, config.inband_dtmf)
-        super().__init__(media, milestones, tasks, self._announce_end, keypad, SilenceGuard(self, config))
+        silence = SilenceGuard(self, milestones, config)
+        super().__init__(media, milestones, tasks, self._announce_end, keypad, silence)
         self.trace = trace
         self.usage = usage
         self.incoming = incoming

@@ -44,6 +44,10 @@ class Milestones:
         self._tell("received", f"key {digit} pressed", f"{duration_ms} ms{how}")
         self._call.emit("dtmf", Dtmf(self._call, digit, duration_ms, method))
 
+    def lost(self, silent_s: float) -> None:
+        """Nothing comes from the far end any more."""
+        self._tell("received", "nothing heard any more", f"for {silent_s:.0f} s")
+
     def closing(self) -> None:
         """The session is about to be closed."""
         self._closing_at = self._loop.time()

@@ -16,13 +16,15 @@ from sipmedia.events import MediaLost, MediaRegained
 if TYPE_CHECKING:
     from sipmedia.call import Call
     from sipmedia.config import PhoneConfig
+    from sipmedia.milestones import Milestones
 
 
 class SilenceGuard:
     """Watches the sessions of one call; hangs up if the phone is set to."""
 
-    def __init__(self, call: Call, config: PhoneConfig) -> None:
+    def __init__(self, call: Call, milestones: Milestones, config: PhoneConfig) -> None:
         self._call = call
+        self._milestones = milestones
         self._timeout = config.media_timeout
         self._hangs_up = config.hangup_on_media_timeout
 
@@ -33,6 +35,7 @@ class SilenceGuard:
         session.on("media_regained", self._regained)
 
     def _lost(self, event: SessionMediaLost) -> None:
+        self._milestones.lost(event.silent_s)
         self._call.emit("media_lost", MediaLost(self._call, event.silent_s))
         if self._hangs_up:
             self._call.give_up(f"nothing heard for {event.silent_s:.0f} s")

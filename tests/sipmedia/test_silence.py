@@ -5,7 +5,17 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from sipmedia import Account, Call, Ended, IncomingCall, MediaLost, MediaRegained, PhoneConfig, Softphone
+from sipmedia import (
+    Account,
+    Call,
+    Ended,
+    IncomingCall,
+    MediaLost,
+    MediaRegained,
+    PhoneConfig,
+    Softphone,
+    render_text,
+)
 from sipmedia.simulation import Network, Simulation
 from sipmedia.simulation.link import Link
 
@@ -61,6 +71,7 @@ def test_a_peer_that_was_killed_is_hung_up_on() -> None:
         assert told == [("lost after 30 s", 40)]
         assert (ended.by, ended.reason) == ("timeout", "nothing heard for 30 s")
         assert ended.duration == pytest.approx(40, abs=1)
+        assert "nothing heard any more" in render_text(call.trace)
 
     talk(PhoneConfig(hangup_on_media_timeout=True), then)
 

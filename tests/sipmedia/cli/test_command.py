@@ -52,7 +52,7 @@ def last_line(text: str) -> dict[str, Any]:
 
 def test_help_names_every_option_and_exit_code() -> None:
     for command, options in {
-        "call": "--bind --rtp-ports --play --record --dtmf --duration --codec --trace --json",
+        "call": "--bind --rtp-ports --play --record --dtmf --duration --codec --media-timeout --trace --json",
         "answer": "--bind --rtp-ports --play --record --dtmf --duration --codec --trace --json "
         "--calls --ring --echo",
         "demo": "--out --alice-bind --bob-bind",
@@ -65,7 +65,14 @@ def test_help_names_every_option_and_exit_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("call",), ("call", "sip:x@127.0.0.1", "--duration", "soon"), ("dance",)]
+    "arguments",
+    [
+        (),
+        ("call",),
+        ("call", "sip:x@127.0.0.1", "--duration", "soon"),
+        ("answer", "--media-timeout", "0.5"),
+        ("dance",),
+    ],
 )
 def test_arguments_that_cannot_be_read(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).returncode == 2
