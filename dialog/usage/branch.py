@@ -29,13 +29,15 @@ class Asker(Protocol):
 class Branch:
     """One dialog of a call, early or confirmed."""
 
-    __slots__ = ("asker", "dialog", "exchange", "peer_allows", "updating")
+    __slots__ = ("asker", "dialog", "exchange", "peer_allows", "settled", "updating")
 
     def __init__(self, usage: InviteUsage, dialog: Dialog, exchange: Exchange) -> None:
         self.dialog = dialog
         self.exchange = exchange
         self.asker: Asker | None = None
         """Who waits for the application's answer or offer."""
+        self.settled = False
+        """Whether the exchange of the INVITE is over; one of an UPDATE may be open all the same."""
         self.peer_allows: frozenset[str] = frozenset()
         """Methods that the peer's Allow named last."""
         self.updating = Updating(usage, self)

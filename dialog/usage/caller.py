@@ -203,7 +203,7 @@ class Caller:
         self._core.emit(Progress(usage, response.status, response.reason, tag, response))
         if prack is not None:
             prack.take(response)
-        elif response.body and (branch is None or branch.exchange is not Exchange.AGREED):
+        elif response.body and (branch is None or not branch.settled):
             self._preview(tag, response)
 
     def _preview(self, tag: str, response: Response) -> None:
@@ -267,10 +267,11 @@ class Caller:
         body = b"" if found is None else found.content
         preview = self._previews.get(tag, b"")
         self._previews.clear()
-        agreed = branch.exchange is Exchange.AGREED
+        agreed = branch.settled
         if not body and self._offered:
             body = preview  # the answer came in the 18x only (section 13.2.1 allows it if reliable)
-        if branch.exchange is Exchange.THEIRS or not (body or agreed):
+        unanswered = branch.exchange is Exchange.THEIRS and not agreed
+        if unanswered or not (body or agreed):
             self._refuse(tag, branch.dialog, 'SIP;cause=488;text="No session description in the 2xx"')
             self._fail(488, "No session description in the 2xx", "rejected", response)
             return

@@ -318,6 +318,11 @@ class InviteUsage:
         return self.confirmed_branch.dialog
 
     @property
+    def over(self) -> bool:
+        """The call has ended, or is about to."""
+        return self.state in (UsageState.ENDING, UsageState.ENDED)
+
+    @property
     def modify_busy_in(self) -> bool:
         """A re-INVITE of the peer is unanswered, or waits for the ACK with its answer."""
         return self._modifying.busy_in
@@ -475,7 +480,7 @@ class InviteUsage:
         return [] if self._caller is None else self._caller.branches
 
     def _branch_to_update(self, early_dialog: str | None) -> Branch:
-        if self.state in (UsageState.ENDING, UsageState.ENDED):
+        if self.over:
             raise LocalProtocolError("the call is over")
         branches = self._branches(early_dialog)
         if len(branches) != 1:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dialog.usage.invite import InviteUsage
 
 OPTION = "100rel"
+MAX_RETRIES = 4
 _LARGEST = 2**32 - 1
 
 
@@ -39,7 +40,7 @@ def reliable_sequence(response: Response) -> int | None:
 class Prack:
     """The reliable provisional responses to one INVITE of ours in one dialog."""
 
-    __slots__ = ("_branch", "_invite", "_last", "_rack", "_usage")
+    __slots__ = ("_branch", "_invite", "_last", "_rack", "_retries", "_usage")
 
     def __init__(self, usage: InviteUsage, branch: Branch, invite_sequence: int) -> None:
         self._usage = usage
@@ -47,6 +48,7 @@ class Prack:
         self._invite = invite_sequence
         self._last: int | None = None
         self._rack = ""
+        self._retries = 0
 
     def is_new(self, sequence: int) -> bool:
         """Whether a response with this RSeq is the next one; nothing is done with any other."""
@@ -69,11 +71,13 @@ class Prack:
         self._send(b"")
         if body is not None and branch.exchange is Exchange.OURS:
             branch.exchange = Exchange.AGREED
+            branch.settled = True
             usage.core.emit(SessionAnswer(usage, body.content, branch.tag))
 
     def accept(self, body: bytes) -> None:
         """Our answer to the offer: it goes with the PRACK."""
         self._branch.answered()
+        self._branch.settled = True
         self._send(body)
 
     def reject(self, status: int) -> None:
@@ -83,7 +87,11 @@ class Prack:
         self._usage.cancel()
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
-        """The INVITE decides what becomes of the call, whatever is said to the PRACK."""
+        """The INVITE decides what becomes of the call, whatever is said to the PRACK. But a request that
+        overtook it makes it out of order (500, RFC 3261 section 12.2.2): then it is sent anew."""
+        if response.status == 500 and self._retries < MAX_RETRIES and not self._usage.over:
+            self._retries += 1
+            self._send(transaction.request.body)
 
     def on_failure(
         self, transaction: ClientTransaction | None, cause: Literal["timeout", "transport"]

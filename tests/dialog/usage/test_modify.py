@@ -287,7 +287,9 @@ def test_a_2xx_without_a_body_fails_the_modification_only(pair: Pair, stranger: 
     assert call.state is UsageState.CONFIRMED
 
 
-def test_an_ack_without_the_answer_to_our_offer_leaves_the_call_as_it_was(pair: Pair, stranger: Stranger) -> None:
+def test_an_ack_without_the_answer_to_our_offer_leaves_the_call_as_it_was(
+    pair: Pair, stranger: Stranger
+) -> None:
     call = confirmed(pair, stranger)
     stranger.say(stranger.request("INVITE", to=to_of(call), branch="z9hG4bK2", cseq="2"))
     call.answer_offer(HOLD)

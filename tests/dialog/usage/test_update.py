@@ -143,6 +143,38 @@ def test_an_early_session_is_changed_by_either_side(pair: Pair) -> None:
     assert pair.nothing_left()
 
 
+@pytest.mark.parametrize("whose", ["ours", "theirs"])
+def test_the_call_is_answered_while_an_early_update_is_open(stranger: Stranger, whose: str) -> None:
+    call = stranger.peer.core.invite("sip:s@192.0.2.66:5066", from_="<sip:bob@192.0.2.2>", body=b"v=0")
+    stranger.wire.run(0.05)
+    invite = stranger.received[-1]
+    assert isinstance(invite, Request)
+    contact = ("Contact", "<sip:s@192.0.2.66:5066>")
+    sdp = ("Content-Type", "application/sdp")
+    early = [contact, sdp, ("Require", "100rel"), ("RSeq", "1")]
+    stranger.say(bytes(Response.to_request(invite, 183, to_tag="s", headers=early, body=b"v=0 early")))
+    if whose == "ours":
+        call.update(OFFER, "s")
+    else:
+        local = f"{invite.headers.get('From')}"
+        text = stranger.request(
+            "UPDATE", from_=f"{invite.headers.get('To')};tag=s", to=local, call_id=invite.call_id, body=SDP
+        )
+        stranger.say(text)
+    stranger.wire.run(0.05)
+    stranger.say(bytes(Response.to_request(invite, 200, to_tag="s", headers=[contact])))
+    assert call.state is UsageState.CONFIRMED
+    if whose == "ours":
+        ours = next(m for m in stranger.received if isinstance(m, Request) and m.method == "UPDATE")
+        stranger.say(bytes(Response.to_request(ours, 200, headers=[contact, sdp], body=ANSWER)))
+        assert stranger.peer.of(ModifyAccepted)
+    else:
+        call.answer_offer(ANSWER)
+        stranger.wire.run(0.05)
+        assert stranger.received[-1].body == ANSWER
+    assert call.confirmed_branch.quiet
+
+
 def confirmed(stranger: Stranger) -> InviteUsage:
     stranger.say(stranger.request("INVITE", "Allow: INVITE, UPDATE", body=SDP))
     call = stranger.peer.call
