@@ -158,8 +158,11 @@ class Bench:
             with self._call("L16", aec=aec, seconds=24):
                 time.sleep(1)
                 heard[aec] = echo_removed.listen(server)
-        removed = echo_removed.decibels(heard[False], heard[True])
-        self.add("echo removed after 2 s", f"{removed:.0f} dB", ">= 30 dB", removed >= 30)
+        usual, overall = echo_removed.decibels(heard[False], heard[True])
+        self.add(
+            "echo removed after 2 s, median second", f"{usual:.0f} dB (over all {overall:.0f} dB)",
+            ">= 30 dB", usual >= 30,
+        )  # fmt: skip
         with self._call("L16", aec=True, seconds=24):
             time.sleep(1)
             recording = double_talk.listen(server)

@@ -38,10 +38,18 @@ class EchoRemoved:
             time.sleep(_FAR_S)
             return ear.heard()
 
-    def decibels(self, without: Samples, with_it: Samples) -> float:
-        """How much softer the echo is with echo cancellation, once that has had its two seconds."""
-        start = int(_SETTLED_S * RATE_HZ)
-        return 20 * float(np.log10(_rms(without[start:]) / max(0.5, _rms(with_it[start:]))))
+    def decibels(self, without: Samples, with_it: Samples) -> tuple[float, float]:
+        """How much softer the echo is with echo cancellation, once that has had its two seconds.
+
+        In the middle one of the seconds, and over all: a block that the system lost changes the echo's delay,
+        which costs a second.
+        """
+        start, end = int(_SETTLED_S * RATE_HZ), min(len(without), len(with_it))
+        each = [
+            _decibels(without[i : i + RATE_HZ], with_it[i : i + RATE_HZ])
+            for i in range(start, end - RATE_HZ, RATE_HZ)
+        ]
+        return float(np.median(each)), _decibels(without[start:end], with_it[start:end])
 
 
 class DoubleTalk:
@@ -94,6 +102,10 @@ def _aligned(heard: Samples, said: Samples) -> Samples:
     start = int(np.argmax(product))
     part = heard[start : start + len(said)]
     return np.concatenate((part, np.zeros(len(said) - len(part), np.int16)))
+
+
+def _decibels(loud: Samples, soft: Samples) -> float:
+    return 20 * float(np.log10(_rms(loud) / max(0.5, _rms(soft))))
 
 
 def _rms(samples: Samples) -> float:

@@ -21,6 +21,8 @@ from media.device.errors import DeviceBusy, DeviceError, DeviceFailed, PortAudio
 _INVALID_SAMPLE_RATE = -9997
 _DEVICE_UNAVAILABLE = -9985
 _PROBE_PATIENCE_S = 10.0
+_OUTPUT_BLOCKS = 3
+"""What the system holds of what is to be played: with two, its lowest, a busy machine runs dry."""
 
 
 def _sounddevice() -> Any:
@@ -150,6 +152,7 @@ class PortAudioStream:
         self._on_stopped = on_stopped
         self._closed = False
         output = direction is Direction.OUTPUT
+        lowest_s = float(sounddevice.query_devices(device.index)["default_low_output_latency"])
         make = sounddevice.RawOutputStream if output else sounddevice.RawInputStream
         self._stream = make(
             samplerate=rate_hz,
@@ -157,7 +160,7 @@ class PortAudioStream:
             device=device.index,
             channels=1,
             dtype="int16",
-            latency="low",
+            latency=max(_OUTPUT_BLOCKS * block_s, lowest_s) if output else "low",
             callback=self._callback,
             finished_callback=self._finished,
         )
