@@ -50,7 +50,9 @@ class Bindings:
 
     def set_routes(self, account: Uri, routes: Iterable[NameAddr]) -> None:
         """Requests from this account outside dialogs go by these routes; () lifts it."""
-        self._routes[_key(account)] = tuple(routes)
+        self._routes.pop(_key(account), None)
+        if route_set := tuple(routes):
+            self._routes[_key(account)] = route_set
 
     def set_home(self, account: Uri, hop: SipUri) -> None:
         """Requests from this account to its own domain go to `hop`: a server given by its address."""

@@ -194,12 +194,13 @@ class Registration:
         self, transaction: ClientTransaction | None, cause: Literal["timeout", "transport"]
     ) -> None:
         """The registrar does not answer, or cannot be reached."""
+        why = self._outgoing.why if self._outgoing is not None else ""
         self._finished()
         status = 408 if cause == "timeout" else 503
         if self._closing:
             self._end(status, reason_phrase(status))
         else:
-            self._failed(status, reason_phrase(status), None)
+            self._failed(status, reason_phrase(status), None, why=why)
 
     # Sending.
 
@@ -370,7 +371,14 @@ class Registration:
         self._expires = shortest
         return True
 
-    def _failed(self, status: int, reason: str, wait: float | None, response: Response | None = None) -> None:
+    def _failed(
+        self,
+        status: int,
+        reason: str,
+        wait: float | None,
+        response: Response | None = None,
+        why: str = "",
+    ) -> None:
         self._failures += 1
         retry_in: float | None = None
         if status in _FINAL and wait is None:
@@ -382,7 +390,7 @@ class Registration:
                 # Somewhat later than asked for, and not everybody at once.
                 retry_in = wait * (1.0 + 0.1 * self._core.random.random())
             self._schedule(retry_in, self._start)
-        self._core.emit(RegistrationFailed(self, status, reason, retry_in, response))
+        self._core.emit(RegistrationFailed(self, status, reason, retry_in, response, why))
 
     def _end(self, status: int, reason: str) -> None:
         self.state = RegistrationState.ENDED

@@ -27,7 +27,7 @@ class Registered(RegistrationEvent):
 
 @dataclass(frozen=True, slots=True)
 class RegistrationFailed(RegistrationEvent):
-    """The registrar refused, or did not answer (408, 503, without `response`).
+    """The registrar refused, or did not answer (408, 503: `why` tells what was in the way).
 
     `retry_in`: seconds until it is asked again, None when that would be of no use.
     """
@@ -36,6 +36,7 @@ class RegistrationFailed(RegistrationEvent):
     reason: str
     retry_in: float | None
     response: Response | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,9 @@ class Registration:
             phone.emit("registered", Registered(account, event.expires, self.contact, event.renewal))
         elif isinstance(event, sip.RegistrationFailed):
             response = event.response
-            why = warning_text(response.headers.get("Warning") or "") if response is not None else ""
+            why = event.why
+            if response is not None:
+                why = warning_text(response.headers.get("Warning") or "")
             self._wake(NotRegistered(event.status, event.reason, why))
             failed = RegistrationFailed(account, event.status, event.reason, why, event.retry_in)
             phone.emit("registration_failed", failed)
@@ -161,8 +163,7 @@ class RegisteringPhone(Emitter):
     # What the phone calls.
 
     def _open_accounts(self, agent: UserAgent) -> None:
-        """The phone listens: let it answer challenges, and register those accounts that want it."""
-        agent.authenticate(self._credentials)
+        """The phone listens: register those accounts that want it."""
         for account in self.accounts:
             self._know(account, agent)
             if account.register:
@@ -172,6 +173,8 @@ class RegisteringPhone(Emitter):
         """An account is used: its password and its servers are."""
         if account not in self._known:
             self._known[account] = None
+            if account.password is not None:
+                agent.authenticate(self._credentials)
             uri = account.address.uri
             assert isinstance(uri, SipUri)
             agent.route(uri, account.proxies, account.home)

@@ -35,6 +35,6 @@ def _on_failed(event: RegistrationFailed, out: Output) -> None:
 
 def _on_unregistered(event: Unregistered, out: Output) -> None:
     out.event(
-        "unregistered", f"{event.account.uri} is not registered any more",
+        "unregistered", f"{event.account.uri} is not registered any more" if event.status else "",
         account=event.account.uri, status=event.status,
     )  # fmt: skip

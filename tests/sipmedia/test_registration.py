@@ -99,6 +99,17 @@ def test_a_registrar_that_is_not_there() -> None:
     run(test())
 
 
+def test_a_registrar_that_has_no_address() -> None:
+    async def test() -> None:
+        async with Softphone(Account("sip:alice@nowhere.example"), bind="127.0.0.1:5060") as phone:
+            with pytest.raises(NotRegistered) as refused:
+                await phone.register()
+            assert refused.value.status == 503
+            assert "nowhere.example" in refused.value.why
+
+    run(test())
+
+
 def test_closing_does_not_wait_for_a_dead_registrar() -> None:
     async def test() -> None:
         loop = asyncio.get_running_loop()
