@@ -248,10 +248,13 @@ class ModifyServer:
         return self._incoming.request.cseq.number
 
     def accept(self, body: bytes) -> None:
-        """200 with our answer, or our offer."""
-        self._branch.answered()
+        """200 with our answer, or our offer; only now the peer's new Contact counts (RFC 6141 section 4.4)."""
+        branch = self._branch
+        branch.answered()
         if not self._offered:
-            self._branch.exchange = Exchange.OURS
+            branch.exchange = Exchange.OURS
+        branch.dialog.refresh_target(self._incoming.request)
+        branch.note_peer(self._incoming.request)
         headers = [("Contact", self._incoming.contact), *self._core.capabilities]
         headers += self._usage.timer.answer_fields(self._incoming.request)
         headers.append(("Content-Type", self._core.config.accept[0]))

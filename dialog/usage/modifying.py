@@ -81,8 +81,6 @@ class Modifying:
         elif not branch.quiet:
             retry_after(usage.core, incoming, "An Offer Is Unanswered")
         else:
-            branch.dialog.refresh_target(incoming.request)
-            branch.note_peer(incoming.request)
             if self._server is not None:
                 self._server.stop()
             self._server = ModifyServer(usage, incoming)

@@ -180,9 +180,10 @@ def early_update(usage: InviteUsage, event: Event) -> None:
 def update_when_answered_early(usage: InviteUsage, event: Event) -> None:
     if isinstance(event, SessionAnswer) and event.body == ANSWER:
         usage.update(b"v=0 changed", event.early_dialog)
-    elif isinstance(event, CallConfirmed | ModifyAccepted) and usage.state is UsageState.CONFIRMED:
-        if usage.confirmed_branch.quiet:  # the 200 to the INVITE may be quicker than that to the UPDATE
-            usage.bye()
+    up = usage.state is UsageState.CONFIRMED
+    # The 200 to the INVITE may be quicker than that to the UPDATE.
+    if isinstance(event, CallConfirmed | ModifyAccepted) and up and usage.confirmed_branch.quiet:
+        usage.bye()
 
 
 def redirect(usage: InviteUsage, event: Event) -> None:
