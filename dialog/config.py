@@ -38,7 +38,7 @@ class UserAgentConfig:
 
     bind: HostPort = ("127.0.0.1", 5060)
     """Address and port to listen on; port 0 takes a free one."""
-    transports: tuple[str, ...] = ("udp", "tcp")
+    transports: tuple[str, ...] = ("udp", "tcp", "tls")
     """What to listen on and to connect by, of "udp", "tcp", "tls", "ws" and "wss". UDP and TCP share the port
     (section 18.2.1). TLS is listened on only if there is a certificate, WebSockets if they have a port."""
     tls: TlsSettings = field(default_factory=TlsSettings)

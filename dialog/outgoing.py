@@ -100,11 +100,11 @@ class Outgoing:
         self, transaction: ClientTransaction | None, cause: Literal["timeout", "transport"]
     ) -> None:
         """No final response will come from that server."""
+        if cause == "transport":
+            self.why = self._core.lost_because
         if transaction is not None and transaction is self.transaction and not self._heard:
             self._cause = cause
             way = self._way
-            if cause == "transport":
-                self.why = self._core.lost_because
             dead = cause == "transport" and way.reused and transaction.flow.connection
             if dead and not (self._retried or self.settled or self.abandoned):
                 self._retried = True

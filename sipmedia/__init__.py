@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sipmedia.bridging import Bridge, bridge
     from sipmedia.call import Call
     from sipmedia.conference import Conference
-    from sipmedia.config import PhoneConfig
+    from sipmedia.config import PhoneConfig, TlsSettings
     from sipmedia.errors import (
         AddressInUse,
         CallEnded,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         SipMediaError,
         SubscriptionFailed,
         TransferFailed,
+        TransportUnavailable,
     )
     from sipmedia.events import (
         Answered,
@@ -122,12 +123,14 @@ __all__ = [
     "SubscriptionFailed",
     "SubscriptionOver",
     "SubscriptionRequested",
+    "TlsSettings",
     "TransferFailed",
     "TransferOutcome",
     "TransferProgress",
     "TransferRequest",
     "TransferRequested",
     "Transferred",
+    "TransportUnavailable",
     "Unregistered",
     "Watcher",
     "bridge",
@@ -140,11 +143,11 @@ _HOMES = {
     "bridging": ("Bridge", "bridge"),
     "call": ("Call",),
     "conference": ("Conference",),
-    "config": ("PhoneConfig",),
+    "config": ("PhoneConfig", "TlsSettings"),
     "errors": (
         "AddressInUse", "CallEnded", "CallFailed", "InvalidAddress", "InvalidCallState", "ModificationFailed",
         "NotRegistered", "PhoneClosed", "RequestFailed", "SipMediaError", "SubscriptionFailed",
-        "TransferFailed",
+        "TransferFailed", "TransportUnavailable",
     ),
     "events": (
         "Answered", "CallCreated", "Dtmf", "Ended", "ErrorOccurred", "Held", "IncomingCall", "MarkReached",

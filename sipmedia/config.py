@@ -7,9 +7,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dialog.config import ReliableProvisional
+from dialog.tls_settings import TlsSettings
 from dialog.usage.session_timer import DEFAULT_MIN_SE
 from media.config import check_media_timeout
 from sipmedia.errors import InvalidAddress
+
+__all__ = [
+    "DEFAULT_PORT",
+    "PhoneConfig",
+    "TlsSettings",
+    "format_address",
+    "parse_bind",
+    "parse_port_range",
+]
 
 DEFAULT_PORT = 5060
 """SIP's own port, for UDP and TCP (RFC 3261 s19.1.2)."""

@@ -11,6 +11,7 @@
     +-- BadBody                 (sipmedia.packages) a body that is not what its type says
     +-- InvalidAddress          a URI or HOST:PORT that cannot be used
     +-- AddressInUse            somebody else listens where the phone wants to
+    +-- TransportUnavailable    a transport lacks a certificate that can be used, or its package
     +-- PhoneClosed             the phone was not opened, or is closed
     +-- InvalidCallState        asked in the wrong order (answering twice, say)
 
@@ -182,6 +183,10 @@ class AddressInUse(SipMediaError):
         super().__init__(why)
         self.host = host
         self.port = port
+
+
+class TransportUnavailable(SipMediaError):
+    """One of the phone's transports cannot be used; the message says what is missing or wrong."""
 
 
 class PhoneClosed(SipMediaError):

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from dialog import events as sip
 from dialog.config import UserAgentConfig
 from dialog.errors import AddressInUse as SipAddressInUse
-from dialog.errors import BadAddress, LocalProtocolError, ParseError
+from dialog.errors import BadAddress, LocalProtocolError, ParseError, SipError
 from dialog.registration_events import RegistrationEvent
 from dialog.service_events import ServiceEvent
 from dialog.services import Services
@@ -24,7 +24,7 @@ from media import ManagerConfig, MediaManager, SessionConstraints
 from sipmedia.account import Account
 from sipmedia.call import Call
 from sipmedia.config import DEFAULT_PORT, PhoneConfig, format_address, parse_bind
-from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed
+from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed, TransportUnavailable
 from sipmedia.events import CallCreated, ErrorOccurred, IncomingCall
 from sipmedia.identity import anonymous_headers
 from sipmedia.offer_answer import OfferAnswer
@@ -45,13 +45,14 @@ _TRACES_WITHOUT_CALL = 64
 
 
 class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
-    """A SIP phone on one UDP address; an async context manager.
+    """A SIP phone on one address; an async context manager.
 
         async with Softphone(Account("sip:alice@127.0.0.1"), bind="127.0.0.1:5060") as phone:
             call = await phone.call("sip:bob@127.0.0.1:5062")
 
     The first account is the one calls are placed with; those with ``register=True`` register. ``bind`` is
-    HOST:PORT, port 0 takes a free one. It speaks ``transports``, and those that the accounts name.
+    HOST:PORT, port 0 takes a free one. It speaks ``transports``, of "udp", "tcp", "tls", "ws" and "wss", and
+    those that the accounts name; ``tls`` says which certificates to show and trust (docs/transports.md).
     ``media`` is a running :class:`media.MediaManager` to share, or the settings of one that the phone makes
     and closes itself. Events: ``incoming_call``, ``call_created``, ``registered``, ``registration_failed``,
     ``unregistered``, ``error`` (:mod:`sipmedia.events`). A call that no ``incoming_call`` handler is there
@@ -62,7 +63,7 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
         self,
         *accounts: Account,
         bind: str = "127.0.0.1:5060",
-        transports: Sequence[str] = ("udp", "tcp"),
+        transports: Sequence[str] = ("udp", "tcp", "tls"),
         tls: TlsSettings | None = None,
         media: MediaManager | ManagerConfig | None = None,
         config: PhoneConfig | None = None,
@@ -121,7 +122,9 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
     async def start(self) -> None:
         """Listen; ``async with`` does it.
 
-        :raises AddressInUse: naming what to change. :raises media.UnknownCodec: for a default of ``media``.
+        :raises AddressInUse: naming what to change. :raises TransportUnavailable: for a certificate that
+            cannot be used, or a package that is missing. :raises media.UnknownCodec: for a default of
+            ``media``.
         """
         if self._agent is not None or self._closing is not None:
             raise PhoneClosed("a phone is opened once; make another one")
@@ -150,6 +153,8 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
             await agent.start()
         except (SipAddressInUse, BadAddress) as error:
             raise AddressInUse(host, port, str(error)) from error
+        except SipError as error:  # a certificate, a package that is missing, a transport nobody knows
+            raise TransportUnavailable(str(error)) from error
         try:
             self._manager = self._shared or self._make_manager(agent.local_address[0])
         except BaseException:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+from functools import cache
 from typing import TYPE_CHECKING
 
 from dialog.config import UserAgentConfig
 from dialog.errors import AddressInUse, LocalProtocolError, MissingPackage
 from dialog.flow import Flow, HostPort, Target
+from dialog.tls_settings import TlsSettings
 from dialog.transport.stream import WILDCARDS, Hooks, StreamTransport
 from dialog.transport.tls import client_context, server_context
 from dialog.transport.udp import UdpTransport
@@ -126,7 +128,9 @@ class Sockets:
         numbers = itertools.count(1)
         host = config.bind[0]
         secured = {"tls", "wss"} & set(config.transports)
-        client = client_context(config.tls) if secured else None
+        client = cache(lambda: client_context(config.tls))
+        if secured and config.tls != TlsSettings():
+            client()  # what is wrong with its files is said now; without any it can wait until it is needed
         server = server_context(config.tls) if secured and config.tls.certificate is not None else None
         for name in config.transports:
             if name == "tcp":

@@ -139,8 +139,8 @@ class StreamConnection(asyncio.Protocol):
 class StreamTransport:
     """The connections of one transport, TCP or TLS, of one user agent.
 
-    `client_tls` and `server_tls` are the contexts for the connections that we and that peers make; None is
-    TCP. `numbers` gives every connection of the user agent its own.
+    `client_tls` gives the context for connections that we make, `server_tls` is that for those that peers
+    make; None is TCP. `numbers` gives every connection of the user agent its own.
     """
 
     connection_class: Callable[[StreamTransport, Target | None], StreamConnection] = StreamConnection
@@ -152,7 +152,7 @@ class StreamTransport:
         numbers: Iterator[int],
         *,
         source_host: str = "",
-        client_tls: ssl.SSLContext | None = None,
+        client_tls: Callable[[], ssl.SSLContext] | None = None,
         server_tls: ssl.SSLContext | None = None,
     ) -> None:
         self.name = name
@@ -297,8 +297,8 @@ class StreamTransport:
         loop = asyncio.get_running_loop()
         host, port = target.address
         source = None if self._source_host in WILDCARDS else (self._source_host, 0)
-        tls = self._client_tls
         try:
+            tls = None if self._client_tls is None else self._client_tls()
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await self._make(loop, target, host, port, source, tls)
         except (OSError, ssl.CertificateError) as error:  # TimeoutError and SSLError are OSErrors

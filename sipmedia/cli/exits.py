@@ -7,7 +7,7 @@ import enum
 from media import AddressInUse as MediaAddressInUse
 from media import BadAddress, MediaError, NoCommonCodec, PortError
 from media.device.errors import DeviceError
-from sipmedia.errors import AddressInUse, CallFailed, InvalidAddress, NotRegistered
+from sipmedia.errors import AddressInUse, CallFailed, InvalidAddress, NotRegistered, TransportUnavailable
 
 
 class Exit(enum.IntEnum):
@@ -81,7 +81,9 @@ def exit_for(error: Exception) -> Exit:
             return _BY_STATUS.get(error.status, Exit.REFUSED)
         case NotRegistered():
             return Exit.NOT_REGISTERED
-        case AddressInUse() | InvalidAddress() | MediaAddressInUse() | BadAddress() | PortError():
+        case AddressInUse() | InvalidAddress() | TransportUnavailable():
+            return Exit.ADDRESS
+        case MediaAddressInUse() | BadAddress() | PortError():
             return Exit.ADDRESS
         case NoCommonCodec():
             return Exit.NO_COMMON_CODEC

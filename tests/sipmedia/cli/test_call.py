@@ -111,7 +111,7 @@ def test_nothing_heard_is_no_fault_when_nothing_was_to_be_heard() -> None:
         ("sip:x@127.0.0.1", {"play": Path(__file__)}, Exit.ERROR, "no audio file"),
         ("sip:x@127.0.0.1", {"record": Path("no-folder/x.wav")}, Exit.ERROR, "no folder"),
         ("sip:a b", {}, Exit.ADDRESS, "cannot call 'sip:a b': Bad URI; write sip:bob@"),
-        ("sips:bob@127.0.0.1", {}, Exit.ADDRESS, "needs TLS, which is not among the transports in use"),
+        ("sips:bob@127.0.0.1;transport=udp", {}, Exit.ADDRESS, "asks for udp, which is not among"),
         ("sip:bob@127.0.0.1;transport=sctp", {}, Exit.ADDRESS, "asks for sctp, which is not among"),
         ("sip:x@192.0.2.1", {"dtmf": "12x"}, Exit.ERROR, "no DTMF key"),
         ("sip:x@192.0.2.1", {"record": Path("x.xyz")}, Exit.ERROR, "use .wav"),
