@@ -21,9 +21,10 @@ from sipmedia.cli.conversation import (
     summary_of,
 )
 from sipmedia.cli.exits import Exit, exit_for
+from sipmedia.cli.keys import keyboard
 from sipmedia.cli.output import Output
 from sipmedia.cli.registering import tell_registrations
-from sipmedia.cli.talking import Talker, enter_pressed, talking
+from sipmedia.cli.talking import Talker, talking
 from sipmedia.config import format_address, parse_bind
 from sipmedia.errors import CallFailed, SipMediaError
 from sipmedia.events import IncomingCall
@@ -192,7 +193,14 @@ class _Desk:
         elif sys.stdin.isatty() and not self._out.as_json:
             await talker.ring()
             self._out.event("ringing", "press Enter to answer, Ctrl-C to refuse")
-            await self._let_it_ring(call, enter_pressed())
+            pressed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+            def press(key: str) -> None:
+                if key in "\r\n" and not pressed.done():
+                    pressed.set_result(None)
+
+            with keyboard(press):
+                await self._let_it_ring(call, pressed)
         await talker.headset.stop_ringing()
 
     async def _let_it_ring(self, call: Call, until: asyncio.Future[None] | None = None) -> None:

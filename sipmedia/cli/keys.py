@@ -56,6 +56,7 @@ class Keys:
             self._work.put_nowait(self._mute)
         elif key == "t":
             self._target = ""
+            self._show_levels(False)
             self._out.status("transfer to: ")
         elif key == "r":
             self._work.put_nowait(self._record)
@@ -84,15 +85,22 @@ class Keys:
         target = self._target or ""
         if key in _ENTERS:
             self._target = None
+            self._show_levels(True)
             self._out.status("")
             if target.strip():
                 self._work.put_nowait(lambda: self._transfer(target.strip()))
         elif key == _ESCAPE:
             self._target = None
+            self._show_levels(True)
             self._out.status("")
         else:
             self._target = target[:-1] if key in _BACKSPACES else target + key
             self._out.status(f"transfer to: {self._target}")
+
+    def _show_levels(self, shown: bool) -> None:
+        """Levels are shown where an address is typed."""
+        if self._talker is not None:
+            self._talker.shows_levels = shown
 
     async def _hold(self) -> None:
         await (self._call.resume() if self._call.held else self._call.hold())

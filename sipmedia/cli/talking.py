@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -73,6 +70,7 @@ class Talker:
 
     def __init__(self, headset: Headset, out: Output) -> None:
         self.headset = headset
+        self.shows_levels = True
         self._out = out
         self._levels = 0
         headset.on("device_opened", self._on_opened)
@@ -131,7 +129,8 @@ class Talker:
     def _on_levels(self, event: Levels) -> None:
         if self.headset.call is None:
             return
-        self._out.status(f"          you {bar(event.microphone)}  they {bar(event.loudspeaker)}")
+        if self.shows_levels:
+            self._out.status(f"          you {bar(event.microphone)}  they {bar(event.loudspeaker)}")
         self._levels += 1
         if self._levels % _LEVELS_EACH == 0:
             self._out.event("levels", microphone=event.microphone, loudspeaker=event.loudspeaker)
@@ -142,23 +141,3 @@ def bar(level: Level) -> str:
     filled = round(_BAR * max(0.0, 1 + level.rms_dbfs / _SHOWN_DB))
     mark = "!" if level.clipped else " "
     return "█" * filled + "·" * (_BAR - filled) + f"{level.rms_dbfs:5.0f} dB{mark}"
-
-
-def enter_pressed() -> asyncio.Future[None]:
-    """Done when somebody presses Enter. For a terminal only."""
-    loop = asyncio.get_running_loop()
-    pressed: asyncio.Future[None] = loop.create_future()
-
-    def done() -> None:
-        if not pressed.done():
-            pressed.set_result(None)
-
-    def wait() -> None:
-        if sys.stdin.readline():
-            try:
-                loop.call_soon_threadsafe(done)
-            except RuntimeError:
-                pass  # the command is over
-
-    threading.Thread(target=wait, name="sipmedia-enter", daemon=True).start()
-    return pressed
