@@ -29,7 +29,7 @@ class Asker(Protocol):
 class Branch:
     """One dialog of a call, early or confirmed."""
 
-    __slots__ = ("asker", "dialog", "exchange", "peer_allows", "settled", "updating")
+    __slots__ = ("_updating", "_usage", "asker", "dialog", "exchange", "peer_allows", "settled")
 
     def __init__(self, usage: InviteUsage, dialog: Dialog, exchange: Exchange) -> None:
         self.dialog = dialog
@@ -40,12 +40,25 @@ class Branch:
         """Whether the exchange of the INVITE is over; one of an UPDATE may be open all the same."""
         self.peer_allows: frozenset[str] = frozenset()
         """Methods that the peer's Allow named last."""
-        self.updating = Updating(usage, self)
+        self._usage = usage
+        self._updating: Updating | None = None
 
     @property
     def tag(self) -> str:
         """The remote tag: what events call `early_dialog`."""
         return self.dialog.key[2]
+
+    @property
+    def updating(self) -> Updating:
+        """Its UPDATEs; made when there is one, for most calls have none."""
+        if self._updating is None:
+            self._updating = Updating(self._usage, self)
+        return self._updating
+
+    @property
+    def updating_out(self) -> bool:
+        """An UPDATE of ours is on its way, or waits to be tried again."""
+        return self._updating is not None and self._updating.busy_out
 
     def note_peer(self, message: Request | Response) -> None:
         """Take what a message says about the peer."""
@@ -76,5 +89,6 @@ class Branch:
 
     def stop(self) -> None:
         """The call, or this branch of it, is over."""
-        self.updating.stop()
+        if self._updating is not None:
+            self._updating.stop()
         self.asker = None

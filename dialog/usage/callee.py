@@ -30,9 +30,21 @@ class Callee:
         self._incoming = incoming
         self._branch = branch
         self._accepted: Accepted | None = None
-        self.provisionals = Provisionals(usage, branch, incoming, self._no_prack)
+        self._provisionals: Provisionals | None = None
         incoming.transaction.user = self
         incoming.transaction.start_trying(lambda: incoming.compose(100))
+
+    @property
+    def provisionals(self) -> Provisionals:
+        """The provisional responses, and what acknowledges them."""
+        if self._provisionals is None:
+            self._provisionals = Provisionals(self._usage, self._branch, self._incoming, self._no_prack)
+        return self._provisionals
+
+    @property
+    def holds_final(self) -> bool:
+        """The 2xx waits for a PRACK."""
+        return self._provisionals is not None and self._provisionals.holds_final
 
     # What the application does.
 
@@ -69,7 +81,10 @@ class Callee:
         brought it.
         """
         self._usage.state = UsageState.ANSWERED
-        self.provisionals.when_acknowledged(lambda: self._accept(body))
+        if self._provisionals is None:
+            self._accept(body)
+        else:
+            self._provisionals.when_acknowledged(lambda: self._accept(body))
 
     def reject(self, status: int, reason: str | None = None, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Send a final response of refusal."""
@@ -129,7 +144,8 @@ class Callee:
 
     def stop(self) -> None:
         """Send nothing again."""
-        self.provisionals.stop()
+        if self._provisionals is not None:
+            self._provisionals.stop()
         if self._accepted is not None:
             self._accepted.stop()
             self._accepted = None
@@ -137,7 +153,8 @@ class Callee:
     def release(self) -> None:
         """The call is over: let the transaction linger without it."""
         self.stop()
-        self.provisionals.release()
+        if self._provisionals is not None:
+            self._provisionals.release()
         self._incoming.transaction.user = None
 
     @property

@@ -341,7 +341,7 @@ class InviteUsage:
         """The session timer wants a refresh: an UPDATE where the peer takes it, else a re-INVITE, whose offer
         only the application can make (RFC 4028 section 7.4)."""
         branch = self.confirmed_branch
-        busy = self._modifying.underway or self._modifying.busy_in or branch.updating.busy_out
+        busy = self._modifying.underway or self._modifying.busy_in or branch.updating_out
         if self.state is not UsageState.CONFIRMED or busy or not branch.quiet:
             self.timer.refresh_failed()
         elif "UPDATE" in branch.peer_allows:
@@ -365,7 +365,7 @@ class InviteUsage:
         """Send BYE, now or as soon as it is allowed."""
         if self._caller is not None and self.state is UsageState.ANSWERED:
             self._caller.refuse_late_offer()
-        if self._callee is not None and self._callee.provisionals.holds_final:
+        if self._callee is not None and self._callee.holds_final:
             self._callee.reject(480)  # the 2xx that waited for a PRACK never left: there is nothing to end
             self.finish(CallEnded(self, "local", reason or ""))
             return

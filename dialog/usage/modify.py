@@ -248,7 +248,7 @@ class ModifyServer:
         return self._incoming.request.cseq.number
 
     def accept(self, body: bytes) -> None:
-        """200 with our answer, or our offer; only now the peer's new Contact counts (RFC 6141 section 4.4)."""
+        """200 with our answer or offer; only now the peer's new Contact counts (RFC 6141 section 4.4)."""
         branch = self._branch
         branch.answered()
         if not self._offered:

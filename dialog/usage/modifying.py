@@ -53,7 +53,7 @@ class Modifying:
         if self.busy_in:
             raise LocalProtocolError("a re-INVITE of the peer is still in progress")
         branch = self._usage.confirmed_branch
-        if branch.updating.busy_out or not branch.quiet:
+        if branch.updating_out or not branch.quiet:
             raise LocalProtocolError("an UPDATE is still in progress")
         self._usage.core.check_length(body)
         self._usage.core.act()

@@ -69,7 +69,8 @@ def min_se(message: Message) -> int:
 
 def knows_timer(request: Request) -> bool:
     """Whether the sender supports session timers."""
-    return any(tag.lower() == OPTION for tag in (*request.supported, *request.require))
+    tags = request.supported + request.require
+    return OPTION in tags or OPTION in [tag.lower() for tag in tags]
 
 
 class SessionTimer:
