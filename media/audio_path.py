@@ -32,6 +32,11 @@ FAR_BUFFER_S = 0.06
 """What lies between a packet's arrival and its sound at a usual phone: jitter buffer and sound card."""
 
 
+def moves_with_call(sink: object) -> bool:
+    """Whether a sink or source belongs to the talk rather than to the session: it says so itself."""
+    return bool(getattr(sink, "moves_with_call", False))
+
+
 class AudioPath:
     """Ports, stream and queues of one or more sessions.
 
@@ -131,18 +136,18 @@ class AudioPath:
                     self._handle.remove_tap(sink)
 
     def take_over(self, other: "AudioPath") -> None:
-        """Play what `other` played, if it is of the same rate, and let those listen who listened there."""
+        """Play what `other` played, if it is of the same rate, and let those listen there who move along."""
         if other.rate_hz == self.rate_hz:
             self.playlist.take_over(other.playlist)
-            if other._source is not None:
+            if other._source is not None and moves_with_call(other._source):
                 self.set_source(other._source)
                 other.set_source(None)
         with other._lock:
             sinks, taps = list(other._sinks), list(other._taps)
-        for sink in sinks:
+        for sink in filter(moves_with_call, sinks):
             other.remove_sink(sink)
             self.add_sink(sink)
-        for tap in taps:
+        for tap in filter(moves_with_call, taps):
             other.remove_tap(tap)
             self.add_tap(tap)
 

@@ -6,11 +6,11 @@ __all__ = ["hand_over"]
 
 
 def hand_over(old: MediaSession, new: MediaSession) -> None:
-    """Let `new` play and be heard where `old` was, as far as the application set it up.
+    """Let `new` go on with what belongs to the talk and not to the session `old`.
 
-    Its sources (`set_source`, and what `play` was given) move when both sessions have the same sample rate,
-    for a source is made for one; its sinks, taps and frame readers move in any case. What was written and is
-    not sent yet stays behind. `old` is left silent.
+    What `play` was given, an echo, and frame readers do; so does any other sink, tap or source that has a
+    true attribute `moves_with_call`. What plays moves only between sessions of the same sample rate, for a
+    source is made for one. What was written and is not sent yet stays behind; so do recordings and mixers.
     """
     new.path.take_over(old.path)
     new.take_readers(old)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from media import MediaSession
     from sipmedia.call import Call
     from sipmedia.events import Ended
+    from sipmedia.service_events import Replaced, Transferred
 
 LEVELS_EVERY_S = 0.1
 _CLIPPING_EVERY_S = 1.0
@@ -179,6 +180,8 @@ class Headset(Emitter):
         session.add_sink(self._path)
         session.set_source(self._path)
         call.once("ended", lambda _: self._left(call))
+        for name in ("transferred", "replaced"):
+            call.once(name, self._follow)
 
     def detach(self) -> None:
         """Take part no longer; the call goes on in silence. Harmless without a call."""
@@ -191,6 +194,11 @@ class Headset(Emitter):
         """Take part in the call until it is over; gives its end."""
         self.attach(call)
         return await call.ended()
+
+    def _follow(self, event: Transferred | Replaced) -> None:
+        """The call goes on as another one, and so do we."""
+        if event.call is self._call:
+            self.attach(event.successor)
 
     def _left(self, call: Call) -> None:
         if call is self._call:

@@ -58,6 +58,8 @@ class TransferringCall(ChangingCall):
     """The part of a :class:`~sipmedia.call.Call` that moves it to somebody else."""
 
     services: ServicePhone
+    successor: Call | None = None
+    """The call that takes the place of this one, while it is placed for the far end and from then on."""
     _transfer: asyncio.Future[sip.ReferEnded] | None = None
     _refer: Refer | None = None
 

@@ -113,9 +113,12 @@ class TransferringPhone(SubscribingPhone):
     async def _see_through(self, referral: Referral, call: Call | None, successor: Call) -> None:
         if call is not None:
             self._followed.add(call)
+            call.successor = successor
         try:
             await successor.answered()
         except CallFailed as failed:
+            if call is not None:
+                call.successor = None
             referral.finish(failed.status, failed.reason)
             return
         except asyncio.CancelledError:
@@ -153,6 +156,7 @@ class TransferringPhone(SubscribingPhone):
             await call.answer()
         except CallFailed:
             return  # it has been told why; the first call goes on
+        old.successor = call
         _move_sound(old, call)
         old.emit("replaced", Replaced(old, call))
         await old.hangup()

@@ -22,6 +22,8 @@ class FrameQueue:
     how its maker hears of that.
     """
 
+    moves_with_call = True
+
     def __init__(
         self, sample_rate_hz: int, *, limit_s: float = LIMIT_S, on_close: Callable[[], None] | None = None
     ) -> None:

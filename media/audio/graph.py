@@ -58,6 +58,8 @@ class Echo:
     the delay cannot grow; `dropped` counts those samples.
     """
 
+    moves_with_call = True
+
     def __init__(self) -> None:
         self.dropped = 0
         self._frames: deque[AudioFrame] = deque()

@@ -27,7 +27,7 @@ from sipmedia.cli.exits import Exit
 from sipmedia.cli.keys import HELP, Keys, keyboard
 from sipmedia.cli.output import Output
 from sipmedia.config import PhoneConfig, format_address, parse_port_range
-from sipmedia.errors import CallEnded
+from sipmedia.errors import CallEnded, CallFailed
 from sipmedia.events import Dtmf, Ended, Held, MediaStarted, Resumed
 from sipmedia.trace import render_svg, render_text
 
@@ -68,6 +68,8 @@ class Settings:
 
 class Ear:
     """Measures what is heard; a sink of the media thread."""
+
+    moves_with_call = True
 
     def __init__(self) -> None:
         self.samples = 0
@@ -138,10 +140,8 @@ class Conversation:
         self._number = number
         self.has_keyboard = True
         """False when another call has it."""
-        call.on("media", self._on_media)
-        call.on("dtmf", self._on_dtmf)
-        call.on("held", self._on_held)
-        call.on("resumed", self._on_resumed)
+        self._keyboard: Keys | None = None
+        self._listen(call)
 
     async def talk(self, *, echo: bool = False, hang_up_after_playing: bool) -> Exit:
         """Lead the call until it ends, then say what was heard; the exit code it deserves."""
@@ -167,9 +167,8 @@ class Conversation:
             await asyncio.gather(work, return_exceptions=True)
             if self._talker is not None:
                 self._talker.leave()
-            await call.hangup()
-        ended = await call.ended()
-        self._report_end(ended)
+            await self._hang_up()
+        self._report_end(await self.call.ended())
         if recording is not None:
             result = await recording.stop()
             self._out.event(
@@ -196,6 +195,7 @@ class Conversation:
             recording=numbered(Path("call.wav"), self._number),
         )
         self._out.event("keys", HELP)
+        self._keyboard = keys
         running = asyncio.ensure_future(keys.run())
         try:
             with keyboard(keys.press):
@@ -214,11 +214,47 @@ class Conversation:
             completed = await call.play(settings.play)
             self._out.event("played", "played to its end" if completed else "", completed=completed)
         if not (hang_up_after_playing and (settings.play or settings.dtmf) and settings.duration is None):
+            await self._ended()
+
+    async def _ended(self) -> None:
+        """Wait until the call is over, and so are those that took its place."""
+        while True:
+            call = self.call
             await call.ended()
+            successor = call.successor
+            if successor is None:
+                return
+            try:
+                await successor.answered()
+            except CallFailed:
+                return
+            self._go_on_with(successor)
+
+    def _go_on_with(self, call: Call) -> None:
+        """The far end has connected us with somebody else."""
+        if call is self.call:
+            return
+        self.call = call
+        self._listen(call)
+        if self._keyboard is not None:
+            self._keyboard.lead(call)
+        self._out.event("transferred", f"the call goes on with {call.remote_name}", to=call.remote_uri)
+
+    async def _hang_up(self) -> None:
+        call: Call | None = self.call
+        while call is not None:
+            await call.hangup()
+            call = call.successor
+
+    def _listen(self, call: Call) -> None:
+        call.on("media", self._on_media)
+        call.on("dtmf", self._on_dtmf)
+        call.on("held", self._on_held)
+        call.on("resumed", self._on_resumed)
 
     async def _until_over(self, work: asyncio.Future[None]) -> None:
         """Until there is nothing left to say, the time is up, the far end hangs up, or Ctrl-C."""
-        over = asyncio.ensure_future(self.call.ended())
+        over = asyncio.ensure_future(self._ended())
         try:
             await first_of(work, over, self._stop.asked, timeout=self._settings.duration)
         finally:

@@ -46,6 +46,10 @@ class Keys:
         self._target: str | None = None
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
 
+    def lead(self, call: Call) -> None:
+        """From now on keys are for this call, which took the place of the other."""
+        self._call = call
+
     def press(self, key: str) -> None:
         """A key was pressed; what it does is done in turn by `run`."""
         if self._target is not None:

@@ -36,6 +36,8 @@ from tests.sipmedia.kit.phones import PORTS, first, run
 class Ear:
     """Keeps when it heard something."""
 
+    moves_with_call = True
+
     def __init__(self) -> None:
         self.loud: list[float] = []
 
