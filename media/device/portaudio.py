@@ -5,12 +5,14 @@ ended and begun anew, which ends every open stream of the process. `refresh` doe
 owners, who open theirs again. `devices_seen_elsewhere` looks from another process, which disturbs nobody.
 """
 
+import ctypes
 import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,9 @@ from media.device.errors import DeviceBusy, DeviceError, DeviceFailed, PortAudio
 _INVALID_SAMPLE_RATE = -9997
 _DEVICE_UNAVAILABLE = -9985
 _PROBE_PATIENCE_S = 10.0
+_ALSA_HANDLER = ctypes.CFUNCTYPE(
+    None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
+)
 _OUTPUT_BLOCKS = 3
 """What the system holds of what is to be played: with two, its lowest, a busy machine runs dry."""
 
@@ -33,7 +38,25 @@ def _sounddevice() -> Any:
         raise PortAudioMissing(f"the package sounddevice cannot be imported: {error}") from error
     except OSError as error:  # the package is there, the library is not
         raise PortAudioMissing(str(error)) from error
+    _quiet_alsa()
     return sounddevice
+
+
+@lru_cache(maxsize=1)
+def _quiet_alsa() -> object:
+    """Keep ALSA's library from writing into the person's terminal: what matters we are told by error codes.
+
+    Gives what must live as long as the process does.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        alsa = ctypes.CDLL("libasound.so.2")
+        handler = _ALSA_HANDLER(lambda _file, _line, _function, _code, _text: None)
+        alsa.snd_lib_error_set_handler(handler)
+    except (OSError, AttributeError):  # no ALSA, or another one
+        return None
+    return handler
 
 
 class PortAudioBackend:
