@@ -17,8 +17,8 @@ async def main(uri: str) -> None:
         headset.attach(call)
         print("talking", flush=True)
         await asyncio.sleep(2)
-        await headset.use_input("spare")
-        await headset.use_output("spare")
+        await headset.use_input("phone_spare")
+        await headset.use_output("phone_spare")
         try:
             await headset.use_input("kitchen")
         except DeviceError as error:
