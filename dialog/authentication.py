@@ -4,8 +4,9 @@
 for is answered by the same request once more: a new branch, the next CSeq number, the same Call-ID and From.
 The user sees the final outcome only, with a Warning that says why when a challenge could not be answered. The
 `Request` it made is kept up to date, so that the ACK of a 2xx and the dialog have the right numbers.
-Credentials that were accepted go along with later requests of the same account to the same next hop (section
-22.3), with a growing nonce-count: one round trip saved each time.
+Credentials that were accepted go along with later requests of the same account to the same next hop: those
+for a proxy with all of them (section 22.3), those for a user agent or registrar with those to the same To
+(section 22.2), for they travel on to whoever is called. The nonce-count grows: each saves a round trip.
 
 It cannot loop: a realm that refuses what was made from its own challenge is not answered again, unless it
 says that the nonce was stale, and no request is sent more than `MAX_ATTEMPTS` times.
@@ -40,8 +41,10 @@ _WARN_AGENT = "authentication"
 
 _FIELDS = ("Authorization", "Proxy-Authorization")
 
-_Place = tuple[str, str, int]
-"""From whom and to which next hop requests go."""
+_Place = tuple[str, str, int, str]
+"""From whom and to which next hop requests go, and to whom: "" where that does not matter."""
+_Places = tuple[_Place, ...]
+"""Of credentials for user agents, and of those for proxies."""
 _Realm = tuple[bool, str]
 """Proxy or not, and the realm."""
 
@@ -59,12 +62,14 @@ class Authentication:
         """Put what credentials we know into a request about to be sent; gives the user of its transaction."""
         if self.credentials_for is None or request.method in ("ACK", "CANCEL"):
             return user
-        place = _place(request, hop)
-        sessions = self._sessions.pop(place, None)
-        if sessions is not None:
-            self._sessions[place] = sessions
+        places = _places(request, hop)
+        sessions = self.sessions(places)
+        if sessions:
+            for place in places:
+                if place in self._sessions:
+                    self._sessions[place] = self._sessions.pop(place)
             _authorize(request, sessions)
-        return Attempt(self, request, user, place, outgoing)
+        return Attempt(self, request, user, places, outgoing)
 
     def remember(self, place: _Place, realm: _Realm, session: DigestSession) -> None:
         """Later requests to this place carry credentials of this session."""
@@ -85,12 +90,15 @@ class Authentication:
             if not sessions:
                 del self._sessions[place]
 
-    def sessions(self, place: _Place) -> dict[_Realm, DigestSession]:
-        """What requests to this place carry."""
-        return self._sessions.get(place, {})
+    def sessions(self, places: _Places) -> dict[_Realm, DigestSession]:
+        """What requests to these places carry."""
+        found: dict[_Realm, DigestSession] = {}
+        for place in places:
+            found.update(self._sessions.get(place, {}))
+        return found
 
     def session_for(
-        self, request: Request, place: _Place, response: Response, answered: set[_Realm]
+        self, request: Request, places: _Places, response: Response, answered: set[_Realm]
     ) -> tuple[list[tuple[_Realm, DigestSession]], list[str]]:
         """New sessions for the challenges of a response, and sentences about those not answered."""
         headers = response.headers
@@ -102,7 +110,7 @@ class Authentication:
         assert self.credentials_for is not None
         for realm, challenge in chosen.items():
             if realm in answered and not challenge.stale:
-                self.forget(place, realm)
+                self.forget(places[realm[0]], realm)
                 refused.append(f"user name or password were refused by realm {challenge.realm!r}")
                 continue
             credentials = self.credentials_for(challenge.realm, request.from_.uri)
@@ -121,20 +129,20 @@ class Authentication:
 class Attempt:
     """One request on its way, sent again when it is challenged: the user of each of its transactions."""
 
-    __slots__ = ("_answered", "_authentication", "_outgoing", "_place", "_request", "_sent", "_user")
+    __slots__ = ("_answered", "_authentication", "_outgoing", "_places", "_request", "_sent", "_user")
 
     def __init__(
         self,
         authentication: Authentication,
         request: Request,
         user: ClientUser,
-        place: _Place,
+        places: _Places,
         outgoing: Outgoing,
     ) -> None:
         self._authentication = authentication
         self._request = request
         self._user = user
-        self._place = place
+        self._places = places
         self._outgoing = outgoing
         self._answered: set[_Realm] = set()
         self._sent = 1
@@ -156,7 +164,7 @@ class Attempt:
 
     def _answer(self, transaction: ClientTransaction, response: Response) -> bool:
         authentication, request = self._authentication, self._request
-        sessions, complaints = authentication.session_for(request, self._place, response, self._answered)
+        sessions, complaints = authentication.session_for(request, self._places, response, self._answered)
         if self._sent >= MAX_ATTEMPTS:
             sessions, complaints = [], [f"challenged again after {self._sent} attempts"]
         if not sessions:
@@ -166,14 +174,14 @@ class Attempt:
             return False
         for realm, session in sessions:
             self._answered.add(realm)
-            authentication.remember(self._place, realm, session)
+            authentication.remember(self._places[realm[0]], realm, session)
         self._sent += 1
         # The old transaction answers late copies of this response by an ACK with its own branch and CSeq.
         transaction.request = Request(
             request.method, request.request_uri, request.headers.copy(), request.body
         )
         _advance(request)
-        _authorize(request, authentication.sessions(self._place))
+        _authorize(request, authentication.sessions(self._places))
         self._outgoing.send_again(transaction.flow)
         return True
 
@@ -181,11 +189,11 @@ class Attempt:
         """RFC 7616 section 3.5: the server wants another nonce the next time."""
         info = read_auth(f"Digest {response.headers.get('Authentication-Info')}")
         nonce = info[1].get("nextnonce") if info else None
-        sessions = self._authentication.sessions(self._place)
-        mine = [realm for realm in sessions if not realm[0]]
+        sessions = self._authentication.sessions(self._places[:1])
         # The field names no realm: with several, whose it is would be a guess.
-        if nonce and len(mine) == 1:
-            sessions[mine[0]] = sessions[mine[0]].with_nonce(nonce)
+        if nonce and len(sessions) == 1:
+            ((realm, session),) = sessions.items()
+            self._authentication.remember(self._places[0], realm, session.with_nonce(nonce))
 
 
 def credentials_of(request: Request) -> list[tuple[str, str]]:
@@ -193,12 +201,14 @@ def credentials_of(request: Request) -> list[tuple[str, str]]:
     return [(name, value) for name in _FIELDS for value in request.headers.get_all(name)]
 
 
-def _place(request: Request, hop: Uri) -> _Place:
-    account = request.from_.uri
+def _places(request: Request, hop: Uri) -> _Places:
+    """Where credentials for user agents are remembered, and those for proxies."""
+    account, recipient = str(request.from_.uri), str(request.to.uri)
     if not isinstance(hop, SipUri):
-        return str(account), str(hop), 0
+        return (account, str(hop), 0, recipient), (account, str(hop), 0, "")
     secure = hop.scheme == "sips" or hop.transport == "tls"
-    return str(account), hop.host.lower(), hop.port or (5061 if secure else 5060)
+    host, port = hop.host.lower(), hop.port or (5061 if secure else 5060)
+    return (account, host, port, recipient), (account, host, port, "")
 
 
 def _advance(request: Request) -> None:

@@ -6,7 +6,7 @@ here, and may do what, is decided in this file; sending on is in `forwarding`, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, ClassVar
@@ -38,6 +38,9 @@ class Policy:
     users: dict[str, str] | None = field(default=None, repr=False)
     min_expires: int = 60
     max_expires: int = 7200
+    algorithms: Sequence[str] = ("MD5",)
+    """Of Digest, the preferred first. Phones that know MD5 only do not register where another is offered, too
+    (baresip 1.0 is one), so that is a choice."""
 
 
 class RegistrarCore(Core):
@@ -51,6 +54,7 @@ class RegistrarCore(Core):
         self.location = Location()
         self._authenticator: Authenticator | None = None
         self._own: set[tuple[str, int]] = set()
+        self._accepted: dict[tuple[str, tuple[str, int]], Flow] = {}
         self._salt = self.random.getrandbits(128).to_bytes(16, "big")
 
     def obey(self, policy: Policy) -> None:
@@ -60,13 +64,28 @@ class RegistrarCore(Core):
         if policy.users is not None:
             users = {name: Credentials(name, password) for name, password in policy.users.items()}
             secret = self.random.getrandbits(256).to_bytes(32, "big")
-            self._authenticator = Authenticator(policy.domain, users.get, secret)
+            self._authenticator = Authenticator(
+                policy.domain, users.get, secret, algorithms=policy.algorithms
+            )
+
+    def flow_accepted(self, flow: Flow, now: float) -> None:
+        """A phone connects: what is for its end of the connection goes there (RFC 5923)."""
+        super().flow_accepted(flow, now)
+        self._accepted[flow.transport, flow.remote] = flow
 
     def flow_lost(self, flow: Flow, now: float, reason: str = "") -> None:
         """A connection is gone, and with it the phones behind it."""
         super().flow_lost(flow, now, reason)
         if flow.connection:
             self.location.drop(flow)
+            self._accepted.pop((flow.transport, flow.remote), None)
+
+    def way_to(self, uri: Uri) -> Flow | None:
+        """The way to a phone that is registered, or whose connection to us ends at this address."""
+        if not isinstance(uri, SipUri):
+            return None
+        end = (uri.transport or "udp").upper(), (uri.host, uri.port or 5060)
+        return self._accepted.get(end) or self.location.flow_to(uri, self.policy.domain, self.now)
 
     def new_branch(self, request: Request) -> str:
         """A branch that tells what the request looked like when it came, for loops (section 16.6, step 8)."""
@@ -113,7 +132,7 @@ class RegistrarCore(Core):
         self._own.add(self.public_address(flow))
         if ack.max_forwards != 0:
             take_own_routes(self, ack)
-            known = None if ack.routes else self.location.flow_to(ack.uri, self.policy.domain, self.now)
+            known = None if ack.routes else self.way_to(ack.uri)
             pass_ack(self, ack, Hop(ack.uri, known))
 
     def _decide(self, incoming: IncomingRequest) -> None:
@@ -127,7 +146,7 @@ class RegistrarCore(Core):
         elif not inside and not self._admits(incoming, ours):
             return
         elif not ours:
-            flow = None if request.routes else self.location.flow_to(uri, self.policy.domain, self.now)
+            flow = None if request.routes else self.way_to(uri)
             self._forward(incoming, [Hop(uri, flow)], mark)
         elif isinstance(uri, SipUri) and uri.user:
             self._deliver(incoming, uri, mark)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -37,9 +37,10 @@ class Registrar(Emitter):
         async with Registrar("example.org", {"alice": "secret"}, bind="127.0.0.1:5070") as registrar:
             ...
 
-    ``users`` maps names to passwords; ``None`` lets anybody register any name, so listen on loopback then. It
-    keeps everything in memory: what was registered is gone when it closes. ``on_message`` sees every SIP
-    message, without passwords. Events: ``bindings``, ``routed``, ``refused``, ``error``
+    ``users`` maps names to passwords; ``None`` lets anybody register any name, so listen on loopback then.
+    ``algorithms`` are those of Digest, best first: "SHA-512-256", "SHA-256", "MD5"; some phones know no more
+    than the last. It keeps everything in memory: what was registered is gone when it closes. ``on_message``
+    sees every SIP message, without passwords. Events: ``bindings``, ``routed``, ``refused``, ``error``
     (:mod:`sipmedia.registrar.events`).
     """
 
@@ -51,10 +52,12 @@ class Registrar(Emitter):
         bind: str = "127.0.0.1:5060",
         min_expires: int = 60,
         max_expires: int = 7200,
+        algorithms: Sequence[str] = ("MD5",),
         on_message: Callable[[TracedMessage], None] | None = None,
     ) -> None:
         super().__init__()
-        self.policy = Policy(domain, None if users is None else dict(users), min_expires, max_expires)
+        known = None if users is None else dict(users)
+        self.policy = Policy(domain, known, min_expires, max_expires, algorithms)
         self._bind = parse_bind(bind)
         self._on_message = on_message
         self._agent: _Agent | None = None

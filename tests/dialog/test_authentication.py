@@ -275,13 +275,25 @@ def test_accepted_credentials_go_with_later_requests(pair: Pair, server: Server)
     assert server.credentials()[0]["nonce"] == "n2"
     server.answer(200)
     assert len(pair.alice.of(OptionsAnswered)) == 2
-    # Neither another account nor another peer is shown them.
+    # Neither another account nor another peer is shown them, nor anybody else that is called.
+    server.core.options(f"sip:eve@{HERE}", from_="<sip:alice@a.example>")
+    pair.run(0.05)
+    assert "Authorization" not in server.last.headers
     server.core.options(f"sip:bob@{HERE}", from_="<sip:carol@a.example>")
     pair.run(0.05)
     assert "Authorization" not in server.last.headers
     server.core.options("sip:bob@192.0.2.2", from_="<sip:alice@a.example>")
     pair.run(0.05)
     assert "Authorization" not in pair.alice.requests("OPTIONS")[-1].headers
+
+
+def test_credentials_for_a_proxy_go_with_all_that_passes_it(pair: Pair, server: Server) -> None:
+    server.options()
+    server.answer(407, proxy("n1"))
+    server.answer(200)
+    server.core.options(f"sip:eve@{HERE}", from_="<sip:alice@a.example>")
+    pair.run(0.05)
+    assert server.credentials("Proxy-Authorization")[0]["nc"] == "00000002"
 
 
 def test_the_next_nonce_is_taken(server: Server) -> None:

@@ -434,6 +434,21 @@ def test_a_registration_by_way_of_another_proxy(in_domain: InDomain) -> None:
     in_domain(test, users=None)
 
 
+def test_the_algorithms_are_a_choice(in_domain: InDomain) -> None:
+    """Every phone can do MD5; ours take the strongest of what is offered."""
+
+    async def test(home: Domain) -> None:
+        bob = await Peer.at(home, "10.0.1.1")
+        assert await bob.ask(bob.register()) == [401]
+        challenges, _ = read_challenges(bob.answer.headers.get_all("WWW-Authenticate"))
+        assert [challenge.algorithm for challenge in challenges] == ["SHA-512-256", "SHA-256", "MD5"]
+        await home.phone("alice")
+        sent = [message.data for message in home.messages if b"Authorization: Digest" in message.data]
+        assert b"algorithm=SHA-512-256" in sent[-1]
+
+    in_domain(test, algorithms=("SHA-512-256", "SHA-256", "MD5"))
+
+
 def test_a_nonce_is_used_once(in_domain: InDomain) -> None:
     """The very same credentials once more: challenged anew, and the nonce is called stale."""
 
