@@ -290,10 +290,7 @@ class JitterBuffer:
         arrivals = self._arrivals
         if now >= arrivals.evaluate_at:
             arrivals.evaluate(now)
-            needed_ms = max(arrivals.needed_ms, self.floor_ms)
-            if not self._strict and (needed_ms or self.target_ms != self._delay_ms):
-                wanted_ms = max(self._delay_ms, needed_ms + _MARGIN_MS, arrivals.peak_ms(now))
-                self.target_ms = min(wanted_ms, self._max_delay_ms)
+            self._set_target(now)
         self.check_at = arrivals.evaluate_at
         if self._state is not _PLAYING:
             return 0.0
@@ -324,6 +321,12 @@ class JitterBuffer:
             return max(frame_ms - odd_ms, self.target_ms - spare_ms)
         return 0.0
 
+    def _set_target(self, now: float) -> None:
+        needed_ms = max(self._arrivals.needed_ms, self.floor_ms)
+        if not self._strict and (needed_ms or self.target_ms != self._delay_ms):
+            wanted_ms = max(self._delay_ms, needed_ms + _MARGIN_MS, self._arrivals.peak_ms(now))
+            self.target_ms = min(wanted_ms, self._max_delay_ms)
+
     def stretched(self, added_ms: float, pause_s: float, now: float) -> None:
         """So much was added, or left out when less than 0; nothing more for `pause_s`."""
         if added_ms > 0:
@@ -342,6 +345,7 @@ class JitterBuffer:
         self._cursor = self._newest = timestamp
         self._last_played = timestamp - 1
         lag = self._arrivals.begin_spurt(transit)
+        self._set_target(arrival)  # what was late because timestamps jumped says nothing any more
         self._start = arrival + max(0.0, self.target_ms / 1000 - (0.0 if self._strict else lag))
         self._dry = 0
 

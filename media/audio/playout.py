@@ -141,6 +141,7 @@ class Playout:
         """Not the timestamp after the last one: losses, a pause, or a sender that counts them wrongly."""
         steps = self._steps
         if steps.follow(timestamp, self._due, self._units, 1 / self._clock_rate_hz, arrival):
+            self._guarded_until = self.buffer.floor_ms = 0.0  # what seemed lost was not
             self.buffer.reset(self._clock_rate_hz, self._block_ms)
         self._due = timestamp if steps.factor == 1.0 else _NEVER_DUE
         return steps.mapped(timestamp)
