@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sipmedia.config import PhoneConfig, TlsSettings
     from sipmedia.errors import (
         AddressInUse,
+        BadBody,
         CallEnded,
         CallFailed,
         InvalidAddress,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from sipmedia.playback import CallRecording, Playback
     from sipmedia.registration import Registration
     from sipmedia.service_events import (
+        InfoReceived,
         MessageReceived,
         Replaced,
         SubscriptionRequested,
@@ -78,6 +80,7 @@ __all__ = [
     "Account",
     "AddressInUse",
     "Answered",
+    "BadBody",
     "Bridge",
     "Call",
     "CallCreated",
@@ -94,6 +97,7 @@ __all__ = [
     "Headset",
     "Held",
     "IncomingCall",
+    "InfoReceived",
     "InvalidAddress",
     "InvalidCallState",
     "MarkReached",
@@ -145,9 +149,9 @@ _HOMES = {
     "conference": ("Conference",),
     "config": ("PhoneConfig", "TlsSettings"),
     "errors": (
-        "AddressInUse", "CallEnded", "CallFailed", "InvalidAddress", "InvalidCallState", "ModificationFailed",
-        "NotRegistered", "PhoneClosed", "RequestFailed", "SipMediaError", "SubscriptionFailed",
-        "TransferFailed", "TransportUnavailable",
+        "AddressInUse", "BadBody", "CallEnded", "CallFailed", "InvalidAddress", "InvalidCallState",
+        "ModificationFailed", "NotRegistered", "PhoneClosed", "RequestFailed", "SipMediaError",
+        "SubscriptionFailed", "TransferFailed", "TransportUnavailable",
     ),
     "events": (
         "Answered", "CallCreated", "Dtmf", "Ended", "ErrorOccurred", "Held", "IncomingCall", "MarkReached",
@@ -159,8 +163,8 @@ _HOMES = {
     "playback": ("CallRecording", "Playback"),
     "registration": ("Registration",),
     "service_events": (
-        "MessageReceived", "Replaced", "SubscriptionRequested", "Transferred", "TransferProgress",
-        "TransferRequested",
+        "InfoReceived", "MessageReceived", "Replaced", "SubscriptionRequested", "Transferred",
+        "TransferProgress", "TransferRequested",
     ),
     "services": ("Capabilities",),
     "serving": ("Watcher",),

@@ -39,6 +39,7 @@ from sipmedia.modification import Modifications
 from sipmedia.offer_answer import OfferAnswer, refusal
 from sipmedia.parties import CallState
 from sipmedia.reason import failure_of, reason_header, reason_text, reason_words
+from sipmedia.service_events import InfoReceived
 from sipmedia.silence import SilenceGuard
 from sipmedia.trace import CallTrace
 from sipmedia.transfer import TransferringCall
@@ -248,6 +249,7 @@ class Call(TransferringCall, Identified):
                 self._on_confirmed()
             case sip.InfoReceived():
                 self._keypad.take_info(event.content_type, event.body)
+                self.emit("info", InfoReceived(self, event.content_type, event.body))
             case sip.CallFailed():
                 self._on_failed(event)
             case sip.CallCancelled():

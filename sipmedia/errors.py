@@ -8,7 +8,7 @@
     +-- TransferFailed          the far end would not or could not call somebody else; the call goes on
     +-- RequestFailed           a message or question was not answered, or refused
     +-- SubscriptionFailed      a subscription or publication was refused, or nobody answered
-    +-- BadBody                 (sipmedia.packages) a body that is not what its type says
+    +-- BadBody                 a body that is not what its type says
     +-- InvalidAddress          a URI or HOST:PORT that cannot be used
     +-- AddressInUse            somebody else listens where the phone wants to
     +-- TransportUnavailable    a transport lacks a certificate that can be used, or its package
@@ -170,6 +170,10 @@ class SubscriptionFailed(SipMediaError):
         super().__init__(f"the subscription came to nothing: {status} {reason}")
         self.status = status
         self.reason = reason
+
+
+class BadBody(SipMediaError):
+    """The body of an event package that is not what its type says (:mod:`sipmedia.packages`)."""
 
 
 class InvalidAddress(SipMediaError):

@@ -5,6 +5,7 @@ phone.on("transfer_requested", handler)   TransferRequested: by somebody we have
 phone.on("subscription", handler)         SubscriptionRequested: somebody wants to be told of a state of ours
 
 call.on("message", handler)               MessageReceived
+call.on("info", handler)                  InfoReceived: any INFO in the call, keys too
 call.on("transfer_requested", handler)    TransferRequested: the far end wants us to call somebody else
 call.on("transfer_progress", handler)     TransferProgress: how the transfer that we asked for fares
 call.on("transferred", handler)           Transferred: the call that the far end wanted is up
@@ -33,6 +34,15 @@ class MessageReceived:
     content_type: str
     body: bytes
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InfoReceived:
+    """An INFO of the far end (RFC 6086, without a package). Keys in it are told by ``dtmf``, too."""
+
+    call: Call
+    content_type: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from dialog import service_events as sip
 from dialog.usage.notifier import Notifier, NotifierState
-from sipmedia.packages.dialog_info import CONTENT_TYPE, DialogInfo, DialogState, State
 from sipmedia.parties import CallState
 from sipmedia.service_events import SubscriptionRequested
 from sipmedia.services import ServicePhone
@@ -15,6 +14,7 @@ from sipmedia.services import ServicePhone
 if TYPE_CHECKING:
     from sipmedia.call import Call
     from sipmedia.config import PhoneConfig
+    from sipmedia.packages.dialog_info import DialogState, State
 
 SHORTEST_LAMP = 0.02
 """Seconds in which changes of calls are gathered into one NOTIFY."""
@@ -92,7 +92,7 @@ class ServingPhone(ServicePhone):
     # --- our calls, for whoever has a lamp ---
 
     def _light(self, watcher: Watcher) -> None:
-        watcher.accept(CONTENT_TYPE, bytes(self._dialog_info(watcher, 0)))
+        watcher.accept(*self._dialog_info(watcher, 0))
         self._lamps[watcher] = 0
 
     def follow_for_lamps(self, call: Call) -> None:
@@ -113,13 +113,19 @@ class ServingPhone(ServicePhone):
             del self._lamps[watcher]
         for watcher in self._lamps:
             self._lamps[watcher] += 1
-            watcher.notify(CONTENT_TYPE, bytes(self._dialog_info(watcher, self._lamps[watcher])))
+            watcher.notify(*self._dialog_info(watcher, self._lamps[watcher]))
 
-    def _dialog_info(self, watcher: Watcher, version: int) -> DialogInfo:
-        return DialogInfo(watcher.resource, version, True, tuple(_dialog_state(call) for call in self.calls))
+    def _dialog_info(self, watcher: Watcher, version: int) -> tuple[str, bytes]:
+        """Content type and document."""
+        from sipmedia.packages.dialog_info import CONTENT_TYPE, DialogInfo  # XML, when somebody has a lamp
+
+        calls = tuple(_dialog_state(call) for call in self.calls)
+        return CONTENT_TYPE, bytes(DialogInfo(watcher.resource, version, True, calls))
 
 
 def _dialog_state(call: Call) -> DialogState:
+    from sipmedia.packages.dialog_info import DialogState
+
     states: dict[CallState, State] = {
         CallState.CALLING: "trying",
         CallState.RINGING: "early",

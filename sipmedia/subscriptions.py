@@ -13,13 +13,12 @@ from dialog.usage.publish import Publication
 from dialog.usage.subscriber import Subscription
 from sipmedia.changing import settled
 from sipmedia.emitter import Emitter
-from sipmedia.errors import InvalidAddress, SubscriptionFailed
-from sipmedia.packages.contents import ACCEPTED, Content, read
-from sipmedia.packages.safe_xml import BadBody
+from sipmedia.errors import BadBody, InvalidAddress, SubscriptionFailed
 from sipmedia.serving import ServingPhone
 
 if TYPE_CHECKING:
     from sipmedia.account import Account
+    from sipmedia.packages import Content, DialogInfo
 
 RETRY_AFTER = 30.0
 """Seconds before we subscribe again, when the notifier does not say how long."""
@@ -35,7 +34,8 @@ class StateNotified:
     """The state of what is subscribed to, or of one of its branches if the subscription forked.
 
     ``state`` is the subscription's ("active", "pending", "terminated"); ``content`` is what the body says, if
-    it is of a kind that is known here (:mod:`sipmedia.packages`).
+    it is of a kind that is known here (:mod:`sipmedia.packages`); of dialogs always all, also where only
+    changes were told, and ``None`` if one of those got lost: the whole is asked for then.
     """
 
     subscription: PhoneSubscription
@@ -110,6 +110,8 @@ class PhoneSubscription(Emitter):
 
     def _subscribe(self) -> None:
         self._again = None
+        self._calls: dict[str, DialogInfo] = {}
+        self._asked_whole: set[str] = set()
         self._began = self._loop.time()
         self._usage = self._begin()
         self._phone.watch(self._usage, self._take)
@@ -136,7 +138,7 @@ class PhoneSubscription(Emitter):
         content: Content | None = None
         if event.body:
             try:
-                content = read(event.content_type, event.body)
+                content = self._read(event)
             except BadBody as error:
                 self.report(error, f"reading a state of {self.target}")
         told = StateNotified(self, event.branch, event.state.state, event.content_type, event.body, content)
@@ -144,6 +146,24 @@ class PhoneSubscription(Emitter):
         if not self._there.done():
             self._there.set_result(told)
         self.emit("notify", told)
+
+    def _read(self, event: sip.Notified) -> Content | None:
+        # XML and its readers are loaded with the first state: most phones never see one.
+        from sipmedia.packages import DialogInfo, read
+
+        content = read(event.content_type, event.body)
+        return self._merged(event.branch, content) if isinstance(content, DialogInfo) else content
+
+    def _merged(self, branch: str, info: DialogInfo) -> DialogInfo | None:
+        """All calls of that place, also when only those that changed are told (RFC 4235 section 4.3)."""
+        whole = info.after(self._calls.get(branch))
+        if whole is not None:
+            self._calls[branch] = whole
+            self._asked_whole.discard(branch)
+        elif self._usage is not None and branch not in self._asked_whole:
+            self._asked_whole.add(branch)  # once: it may not know better
+            self._usage.refresh()
+        return whole
 
     def _on_ended(self, event: sip.SubscriptionEnded) -> None:
         delay = None
@@ -252,6 +272,8 @@ class SubscribingPhone(ServingPhone):
         ``accept``: content types, if they are not the package's usual one. ``forks`` False takes the state of
         only one of several places that answer. :raises InvalidAddress: for a URI that cannot be used.
         """
+        from sipmedia.packages.contents import ACCEPTED
+
         services = self._services()
         usual = ACCEPTED.get(event)
         types = tuple(accept) if accept is not None else (usual,) if usual else ()

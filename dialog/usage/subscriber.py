@@ -124,6 +124,12 @@ class Watch:
         if self._wanted:
             self._refresh_after(max(seconds - min(32.0, seconds / 2), 0.5))
 
+    def ask_again(self) -> None:
+        """Refresh now: the NOTIFY that follows brings the whole state."""
+        if not self._over and not self._leaving and self._wanted:
+            self._stop("_refresh")
+            self._send_subscribe(self._wanted)
+
     def unsubscribe(self) -> None:
         """Ask for the end; the NOTIFY that says "terminated" is the last of it."""
         if self._over or self._leaving:
@@ -254,6 +260,12 @@ class Subscription:
         self._core.add_half_dialog(self.call_id, self._tag, self._receive_notify)
         self._timer_n = self._core.queue.start(self._core.config.timers.patience, self._forking_over)
         self._send()
+
+    def refresh(self) -> None:
+        """Have the whole state told again: refresh at once."""
+        self._core.act()
+        for watch in list(self._watches):
+            watch.ask_again()
 
     def unsubscribe(self) -> None:
         """End it; SubscriptionEnded follows. Nothing happens when it is over or ending already."""

@@ -4,10 +4,8 @@ from sipmedia.packages.contents import Content, read
 from sipmedia.packages.dialog_info import DialogInfo, DialogState
 from sipmedia.packages.message_summary import MessageCounts, MessageSummary
 from sipmedia.packages.presence import Presence
-from sipmedia.packages.safe_xml import BadBody
 
 __all__ = [
-    "BadBody",
     "Content",
     "DialogInfo",
     "DialogState",

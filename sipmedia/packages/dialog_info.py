@@ -7,7 +7,8 @@ from typing import Literal, cast
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from sipmedia.packages.safe_xml import BadBody, child, children, local_name, parse, text
+from sipmedia.errors import BadBody
+from sipmedia.packages.safe_xml import child, children, local_name, parse, text
 
 CONTENT_TYPE = "application/dialog-info+xml"
 NAMESPACE = "urn:ietf:params:xml:ns:dialog-info"
@@ -51,6 +52,19 @@ class DialogInfo:
     def ringing(self) -> bool:
         """Whether a call comes in and rings: the lamp blinks."""
         return any(d.state == "early" and d.direction == "recipient" for d in self.dialogs)
+
+    def after(self, before: DialogInfo | None) -> DialogInfo | None:
+        """The whole state once this document has come after ``before``; calls that are over are told once.
+
+        ``None`` when one between them is missing: then the state has to be asked for anew (section 4.3).
+        """
+        if self.full:
+            return self
+        if before is None or self.version != before.version + 1:
+            return None
+        calls = {dialog.id: dialog for dialog in before.dialogs if dialog.state != "terminated"}
+        calls.update((dialog.id, dialog) for dialog in self.dialogs)
+        return DialogInfo(self.entity, self.version, True, tuple(calls.values()))
 
     @classmethod
     def parse(cls, body: bytes) -> DialogInfo:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sipmedia.packages.safe_xml import BadBody
+from sipmedia.errors import BadBody
 
 CONTENT_TYPE = "application/simple-message-summary"
 

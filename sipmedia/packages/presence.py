@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from sipmedia.packages.safe_xml import BadBody, child, children, local_name, parse, text
+from sipmedia.errors import BadBody
+from sipmedia.packages.safe_xml import child, children, local_name, parse, text
 
 CONTENT_TYPE = "application/pidf+xml"
 NAMESPACE = "urn:ietf:params:xml:ns:pidf"

@@ -6,7 +6,7 @@ import re
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from sipmedia.errors import SipMediaError
+from sipmedia.errors import BadBody
 
 LIMIT = 256 * 1024
 """Bytes; a NOTIFY over UDP has at most a quarter of it."""
@@ -15,10 +15,6 @@ DEPTH = 32
 """Elements inside each other; what is read here needs six."""
 
 _SPACE = re.compile(r"\s+")
-
-
-class BadBody(SipMediaError):
-    """A body that is not what its type says."""
 
 
 class _Plain(ElementTree.TreeBuilder):

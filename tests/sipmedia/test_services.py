@@ -6,7 +6,15 @@ import asyncio
 
 import pytest
 
-from sipmedia import Account, InvalidAddress, MessageReceived, PhoneClosed, RequestFailed, Softphone
+from sipmedia import (
+    Account,
+    InfoReceived,
+    InvalidAddress,
+    MessageReceived,
+    PhoneClosed,
+    RequestFailed,
+    Softphone,
+)
 from tests.sipmedia.kit.phones import connected, first, pair, run
 
 
@@ -101,5 +109,17 @@ def test_closing_while_a_message_is_on_its_way() -> None:
             await asyncio.sleep(0.1)
         with pytest.raises(PhoneClosed):
             await asyncio.wait_for(sending, 5)
+
+    run(main())
+
+
+def test_any_info_is_told() -> None:
+    async def main() -> None:
+        async with connected() as (call, theirs):
+            got = first(theirs, "info")
+            await call.info("application/media_control+xml", b"<media_control/>")
+            event: InfoReceived = await got
+            assert (event.content_type, event.body) == ("application/media_control+xml", b"<media_control/>")
+            assert event.call is theirs
 
     run(main())

@@ -18,7 +18,16 @@ from sipmedia import (
     SubscriptionRequested,
     Watcher,
 )
-from sipmedia.packages import DialogInfo, MessageCounts, MessageSummary, Presence, message_summary, presence
+from sipmedia.packages import (
+    DialogInfo,
+    DialogState,
+    MessageCounts,
+    MessageSummary,
+    Presence,
+    dialog_info,
+    message_summary,
+    presence,
+)
 from sipmedia.subscriptions import again_after
 from tests.sipmedia.kit.phones import first, pair, run
 
@@ -147,6 +156,32 @@ def test_a_busy_lamp() -> None:
             await subscription.unsubscribe()
             other = await phones.alice.options(phones.bobs_uri)
             assert "dialog" in other.events
+
+    run(main())
+
+
+def test_a_lost_change_of_calls_is_made_up_for() -> None:
+    async def main() -> None:
+        async with pair(bob=PhoneConfig(event_packages=("dialog",))) as phones:
+            watchers: list[Watcher] = []
+
+            def serve(event: SubscriptionRequested) -> None:
+                watchers.append(event.watcher)
+                event.watcher.accept(dialog_info.CONTENT_TYPE, bytes(DialogInfo("sip:bob@b", 1, True, ())))
+
+            phones.bob.on("subscription", serve)
+            subscription = phones.alice.subscribe(phones.bobs_uri, "dialog")
+            await subscription.established()
+            seen: list[DialogInfo | None] = []
+            subscription.on("notify", lambda event: seen.append(event.content))
+            call = DialogState("1", "confirmed")
+            for version in (2, 4):
+                change = DialogInfo("sip:bob@b", version, False, (call,))
+                watchers[0].notify(dialog_info.CONTENT_TYPE, bytes(change))
+                await asyncio.sleep(0.1)
+            assert seen[0] == DialogInfo("sip:bob@b", 2, True, (call,))
+            assert seen[1] is None
+            assert len(seen) == 3  # the refresh was answered by a state
 
     run(main())
 

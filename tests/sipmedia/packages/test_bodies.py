@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sipmedia import BadBody
 from sipmedia.packages import (
-    BadBody,
     DialogInfo,
     DialogState,
     MessageCounts,
@@ -150,3 +150,18 @@ def test_calls_that_are_none(body: bytes) -> None:
 def test_mailboxes_that_say_nothing(body: bytes) -> None:
     with pytest.raises(BadBody):
         MessageSummary.parse(body)
+
+
+def test_changes_of_calls_make_a_whole() -> None:
+    first, second = DialogState("1", "early"), DialogState("2", "confirmed")
+    whole = DialogInfo("sip:a@b", 4, True, (first, second))
+    assert whole.after(None) == whole
+    over = DialogState("1", "terminated")
+    change = DialogInfo("sip:a@b", 5, False, (over, DialogState("3", "trying")))
+    changed = change.after(whole)
+    assert changed == DialogInfo("sip:a@b", 5, True, (over, second, DialogState("3", "trying")))
+    last = DialogInfo("sip:a@b", 6, False, ()).after(changed)
+    assert last is not None
+    assert [dialog.id for dialog in last.dialogs] == ["2", "3"]  # what was over is told once
+    assert change.after(None) is None
+    assert DialogInfo("sip:a@b", 7, False, ()).after(changed) is None
