@@ -93,6 +93,11 @@ class Connections:
     def __len__(self) -> int:
         return len(self._all)
 
+    @property
+    def held(self) -> int:
+        """Bytes of incomplete messages, of all connections."""
+        return self._held
+
     def get(self, flow: Flow) -> Connection | None:
         """The connection of a flow, while there is one."""
         return self._all.get(flow)

@@ -302,3 +302,38 @@ def test_connections_are_shared_by_calls() -> None:
             await asyncio.gather(*(call.ended() for call in theirs))
 
     world.run(test)
+
+
+def test_a_flood_of_connections_and_huge_headers_leaves_a_call_alone() -> None:
+    world = World()
+    attacker = world.network.host("203.0.113.66", name="attacker.example")
+
+    async def flood() -> None:
+        loop = asyncio.get_running_loop()
+        with attacker:
+            for number in range(1500):
+                transport, _ = await loop.create_connection(asyncio.Protocol, BOB, 5060)
+                if number % 3 == 1:
+                    transport.write(b"INVITE sip:bob@192.0.2.2 SIP/2.0\r\nX: " + b"x" * 60_000)
+                elif number % 3 == 2:
+                    transport.write(b"OPTIONS sip:bob@192.0.2.2 SIP/2.0\r\n" + b"X: y\r\n" * 20_000)
+
+    async def test() -> None:
+        async with phone(ALICE) as alice, phone(BOB, "bob") as bob:
+            theirs = answering(bob)
+            call = await alice.call(f"sip:bob@{BOB};transport=tcp")
+            await flood()
+            agent = bob._open_agent()
+            connections = agent._started().connections
+            assert len(connections) <= 512
+            assert connections.held <= 8 << 20
+            again = await alice.call(f"sip:bob@{BOB};transport=tcp")
+            await again.hangup()
+            await call.hold()
+            await call.resume()
+            await call.hangup()
+            await asyncio.gather(*(one.ended() for one in theirs))
+            await asyncio.sleep(60)
+            assert len(connections) <= 2  # those who never finished a message are gone
+
+    world.run(test)
