@@ -9,7 +9,7 @@ that carry a transaction or a dialog stay.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dialog.config import UserAgentConfig
 from dialog.errors import ParseError
@@ -17,11 +17,15 @@ from dialog.flow import MESSAGE_TRANSPORTS, Close, Effect, Flow, Send, Target
 from dialog.message import Request, Response
 from dialog.parser import StreamParser
 from dialog.timers import Timer, TimerQueue
+from dialog.via import Via
 
 PING = b"\r\n\r\n"
 """The keep-alive of a stream (RFC 5626 section 3.5.1)."""
 PONG = b"\r\n"
 """The answer to it."""
+
+
+_MAX_TARGETS = 8
 
 
 class Connection:
@@ -35,19 +39,25 @@ class Connection:
         "accepted",
         "flow",
         "heard",
+        "names",
         "parser",
         "pings",
         "spoke",
-        "target",
+        "targets",
         "used",
         "waiting_since",
         "watch",
     )
 
-    def __init__(self, flow: Flow, target: Target | None, now: float, limit: int) -> None:
+    def __init__(
+        self, flow: Flow, target: Target | None, now: float, limit: int, names: frozenset[str]
+    ) -> None:
         self.flow = flow
-        self.target = target
         self.accepted = target is None
+        self.targets = [target or _very_address(flow)]
+        """What the connection serves: first the one it was made to, or the peer's very address."""
+        self.names = names
+        """Who the peer is, by a certificate that was verified."""
         self.parser = None if flow.transport in MESSAGE_TRANSPORTS else StreamParser(limit, limit)
         self.spoke = False
         self.used = self.heard = now
@@ -102,16 +112,17 @@ class Connections:
         """The connection of a flow, while there is one."""
         return self._all.get(flow)
 
-    def add(self, flow: Flow, target: Target | None) -> bool:
+    def add(self, flow: Flow, target: Target | None, names: frozenset[str] = frozenset()) -> bool:
         """A connection stands: to the target we opened it to, or (None) one that a peer opened.
 
-        False when there are too many already; it is closed then.
+        `names` are those of the peer's certificate. False when there are too many connections already; it is
+        closed then.
         """
         config = self._config
         if len(self._all) >= config.max_connections and not self._make_room():
             self._emit(Close(flow))
             return False
-        connection = Connection(flow, target, self._queue.now, config.max_message_bytes)
+        connection = Connection(flow, target, self._queue.now, config.max_message_bytes, names)
         self._all[flow] = connection
         self._look_again(connection)
         return True
@@ -156,20 +167,39 @@ class Connections:
         connection.used = self._queue.now
         return True
 
-    def remove(self, flow: Flow) -> Connection | None:
+    def targets(self, flow: Flow) -> Sequence[Target]:
+        """What a flow serves."""
+        connection = self._all.get(flow)
+        return (Target(flow.transport, flow.remote),) if connection is None else connection.targets
+
+    def remove(self, flow: Flow) -> None:
         """A connection is gone."""
         connection = self._all.pop(flow, None)
         if connection is not None:
             self._held -= connection.held
             if connection.watch is not None:
                 connection.watch.cancel()
-        return connection
 
     def close(self, flow: Flow, reason: str) -> None:
         """Close a connection; who used it is told the reason."""
         if flow in self._all:
             self._emit(Close(flow))
             self._lose(flow, reason)
+
+    def alias_of(self, flow: Flow, via: Via) -> Target | None:
+        """What a connection that a peer made serves besides, as the `alias` of its request asks (RFC 5923).
+
+        Only where a certificate shows that the name in the Via is the peer's: on the word of anybody, calls
+        for others could be drawn to oneself. None when there is nothing new.
+        """
+        connection = self._all.get(flow)
+        if connection is None or not connection.accepted or via.host.lower() not in connection.names:
+            return None
+        target = Target(flow.transport, (flow.remote[0], via.port or 5061), via.host.lower())
+        if target in connection.targets or len(connection.targets) >= _MAX_TARGETS:
+            return None
+        connection.targets.append(target)
+        return target
 
     # Inside.
 
@@ -224,3 +254,7 @@ class Connections:
         waiting = [one for one in self._all.values() if one.held]
         victim = min(waiting, key=lambda one: one.waiting_since or 0.0)
         self.close(victim.flow, "too much of incomplete messages is kept")
+
+
+def _very_address(flow: Flow) -> Target:
+    return Target(flow.transport, flow.remote, flow.remote[0] if flow.secure else "")

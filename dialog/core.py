@@ -139,10 +139,11 @@ class Core:
         else:
             self.locator.opened(target, flow)
 
-    def flow_accepted(self, flow: Flow, now: float) -> None:
-        """A peer made this connection to us."""
+    def flow_accepted(self, flow: Flow, now: float, names: frozenset[str] = frozenset()) -> None:
+        """A peer made this connection to us; `names` are those of its certificate, if it was verified."""
         self.queue.now = now
-        self.connections.add(flow, None)
+        if self.connections.add(flow, None, names):
+            self.locator.learn(self.connections.targets(flow)[0], flow)
 
     def flow_refused(self, target: Target, now: float, reason: str = "") -> None:
         """No flow can be made to the target of an Open effect; `reason` says why to a person."""
@@ -373,7 +374,8 @@ class Core:
         """Write our Via, with a new branch, into a request that is to go on this flow."""
         branch = self.new_branch(request)
         sent_by = f"{format_host(self._host(flow))}:{flow.local[1]}"
-        request.headers.insert("Via", f"SIP/2.0/{flow.transport} {sent_by};branch={branch};rport")
+        alias = ";alias" if flow.secure and self.config.tls.certificate is not None else ""  # RFC 5923
+        request.headers.insert("Via", f"SIP/2.0/{flow.transport} {sent_by};branch={branch};rport{alias}")
 
     def _host(self, flow: Flow) -> str:
         return self.config.advertised_host or flow.local[0]
@@ -382,8 +384,8 @@ class Core:
         self._effects.append(effect)
 
     def _lose(self, flow: Flow, reason: str) -> None:
-        connection = self.connections.remove(flow)
-        self.locator.lost(flow, None if connection is None else connection.target)
+        self.locator.lost(flow, self.connections.targets(flow))
+        self.connections.remove(flow)
         self.lost_because = reason
         self.layer.flow_lost(flow)
         self.lost_because = ""

@@ -9,7 +9,7 @@ waits longer than a transaction would.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from random import Random
 from typing import Generic, NamedTuple, TypeVar
@@ -102,14 +102,15 @@ class Locator:
     def learn(self, target: Target, flow: Flow) -> None:
         """This flow leads to that target."""
         if len(self._flows) >= _MAX_FLOWS:
-            self._flows.clear()
+            # Connections, bounded elsewhere, are worth keeping; the way by UDP is found again at once.
+            self._flows = {key: known for key, known in self._flows.items() if known.connection}
         self._flows[target] = flow
 
-    def lost(self, flow: Flow, target: Target | None = None) -> None:
-        """Do not give this flow, opened to `target`, to anybody again without asking the driver."""
-        for key in (target, Target(flow.transport, flow.remote)):
-            if key is not None and self._flows.get(key) == flow:
-                del self._flows[key]
+    def lost(self, flow: Flow, targets: Iterable[Target]) -> None:
+        """Do not give this flow to anybody again without asking the driver."""
+        for target in targets:
+            if self._flows.get(target) == flow:
+                del self._flows[target]
 
     def penalise(self, target: Target, seconds: float = PENALTY) -> None:
         """A server failed: others first, for a while."""

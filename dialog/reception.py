@@ -72,6 +72,10 @@ class Reception:
                 return
             answer_flow = _note_source(message, flow)
             validate_request(message)
+            if flow.connection and "alias" in message.via.params:
+                alias = self._core.connections.alias_of(flow, message.via)
+                if alias is not None:
+                    self._core.locator.learn(alias, flow)
         except ParseError as error:
             self._refuse_malformed(error, flow, data)
             return

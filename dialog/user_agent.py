@@ -200,10 +200,10 @@ class UserAgent:
         core.receive(flow, data, now)
         self._drain(core)
 
-    def on_accepted(self, flow: Flow) -> None:
+    def on_accepted(self, flow: Flow, names: frozenset[str]) -> None:
         """A peer made a connection."""
         if self._core is not None:
-            self._core.flow_accepted(flow, self._loop.time())
+            self._core.flow_accepted(flow, self._loop.time(), names)
             self._wake()
 
     def on_opened(self, target: Target, flow: Flow) -> None:

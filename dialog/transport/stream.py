@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from dialog.errors import AddressInUse, BadAddress
 from dialog.flow import Flow, HostPort, Target
-from dialog.transport.tls import why_lost, why_refused
+from dialog.transport.tls import verified_names, why_lost, why_refused
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ class Hooks(Protocol):
     def on_data(self, flow: Flow, data: bytes) -> None:
         """Something came."""
 
-    def on_accepted(self, flow: Flow) -> None:
-        """A peer made a connection."""
+    def on_accepted(self, flow: Flow, names: frozenset[str]) -> None:
+        """A peer made a connection; `names` are those of its certificate, if one was verified."""
 
     def on_opened(self, target: Target, flow: Flow) -> None:
         """The flow to a target stands."""
@@ -248,7 +248,7 @@ class StreamTransport:
         self.end_handshake(connection)
         self._connections[flow] = connection
         if connection.target is None:
-            self.hooks.on_accepted(flow)
+            self.hooks.on_accepted(flow, verified_names(transport.get_extra_info("peercert")))
         else:
             self.hooks.on_opened(connection.target, flow)
         return flow

@@ -80,6 +80,12 @@ def _check_readable(path: str | Path, what: str) -> None:
         raise BadCertificate(f"there is no {what} {path}")
 
 
+def verified_names(certificate: object) -> frozenset[str]:
+    """Host names and addresses of a peer's certificate as `ssl` gives it: none if it was not verified."""
+    subjects = certificate.get("subjectAltName", ()) if isinstance(certificate, dict) else ()
+    return frozenset(str(value).lower() for kind, value in subjects if kind in ("DNS", "IP Address"))
+
+
 def why_refused(error: BaseException, target: Target) -> str:
     """Why a connection to a target could not be made, for a person."""
     host, port = target.address

@@ -8,8 +8,10 @@ import pytest
 
 from dialog.config import UserAgentConfig
 from dialog.core import Core
+from dialog.dns import Answer
 from dialog.events import CallFailed, IncomingCall
-from dialog.flow import Close, Effect, Flow, Open, Send, Target
+from dialog.flow import Close, Effect, Flow, Open, Resolve, Send, Target
+from dialog.uri import parse_uri
 
 HERE = ("192.0.2.1", 5060)
 
@@ -227,3 +229,33 @@ def test_a_request_that_comes_again_on_another_connection_is_answered_there() ->
     (answer,) = end.receive(two, request())
     assert isinstance(answer, Send)
     assert answer.flow == two
+
+
+def test_a_peer_is_reached_by_the_connection_it_made_at_its_very_address() -> None:
+    end = Endpoint()
+    flow = end.accept()
+    host, port = flow.remote
+    end.core.options(f"sip:{host}:{port};transport=tcp", from_="<sip:us@192.0.2.1>")
+    (sent,) = end.core.take_effects()
+    assert isinstance(sent, Send)
+    assert sent.flow == flow
+    end.core.flow_lost(flow, end.now, "reset by peer")
+    assert opened(end.core.take_effects()) == [Target("TCP", flow.remote)]
+
+
+@pytest.mark.parametrize("names", [frozenset({"proxy.example.com"}), frozenset({"other.example.com"})])
+def test_an_alias_is_believed_where_a_certificate_shows_the_name(names: frozenset[str]) -> None:
+    end = Endpoint()
+    flow = Flow("TLS", HERE, ("192.0.2.9", 40000), 7)
+    end.core.flow_accepted(flow, end.now, names)
+    via = request().replace(b"TCP 192.0.2.2:5060;", b"TLS proxy.example.com;alias;")
+    assert statuses(end.receive(flow, via)) == [200]
+    found: list[Flow | None] = []
+    end.core.locator.way(parse_uri("sip:them@proxy.example.com:5061;transport=tls")).next(found.append)
+    (query,) = [effect.query for effect in end.core.take_effects() if isinstance(effect, Resolve)]
+    end.core.resolved(query, Answer(("192.0.2.9",)), end.now)
+    believed = "proxy.example.com" in names
+    assert found == ([flow] if believed else [])
+    assert len(opened(end.core.take_effects())) == (not believed)
+    end.core.flow_lost(flow, end.now, "reset by peer")
+    assert end.core.locator.flow_to(Target("TLS", ("192.0.2.9", 5061), "proxy.example.com")) is None

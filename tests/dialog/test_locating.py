@@ -85,7 +85,7 @@ def test_an_address_needs_no_looking_up_and_a_flow_is_opened_once() -> None:
     assert bench.opened == [Target("UDP", ("192.0.2.2", 5060))]
     assert bench.way.reused
     assert bench.asked == []
-    bench.locator.lost(first)
+    bench.locator.lost(first, bench.opened)
     bench.walk("sip:bob@192.0.2.2")
     assert len(bench.opened) == 2
 
@@ -276,7 +276,8 @@ def test_a_broken_connection_is_made_anew() -> None:
     bench.serve()
     first = found[0]
     assert first is not None
-    bench.locator.lost(first, way.target)
+    assert way.target is not None
+    bench.locator.lost(first, [way.target])
     way.again(found.append)
     bench.serve()
     second = found[1]

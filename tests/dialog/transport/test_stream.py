@@ -62,6 +62,7 @@ class Ears:
     def __init__(self) -> None:
         self.data: list[tuple[Flow, bytes]] = []
         self.accepted: list[Flow] = []
+        self.names: dict[Flow, frozenset[str]] = {}
         self.opened: dict[Target, Flow] = {}
         self.refused: dict[Target, str] = {}
         self.lost: dict[Flow, str] = {}
@@ -69,8 +70,9 @@ class Ears:
     def on_data(self, flow: Flow, data: bytes) -> None:
         self.data.append((flow, data))
 
-    def on_accepted(self, flow: Flow) -> None:
+    def on_accepted(self, flow: Flow, names: frozenset[str]) -> None:
         self.accepted.append(flow)
+        self.names[flow] = names
 
     def on_opened(self, target: Target, flow: Flow) -> None:
         self.opened[target] = flow
@@ -296,6 +298,7 @@ def test_who_must_show_a_certificate(certificates: Certificates) -> None:
                 (reason,) = (*unknown.ears.lost.values(), *unknown.ears.refused.values())
                 assert "certificate" in reason or "closed" in reason or "broke" in reason
             assert len(bob.ears.accepted) == 1
+            assert bob.ears.names[bob.ears.accepted[0]] == {"127.0.0.1", "localhost"}
 
     run(test)
 
