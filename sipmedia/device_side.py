@@ -17,7 +17,7 @@ from media.device.backends import backend_for
 from media.device.base import BLOCK_S, Backend, DeviceInfo, DeviceStream, Direction
 from media.device.capture import CaptureLine, LineStatistics
 from media.device.choosing import Wish, choose
-from media.device.errors import DeviceNotFound, NoDevice
+from media.device.errors import DeviceFailed, DeviceNotFound, NoDevice
 from media.device.playback import PlaybackLine
 from media.frame import Samples
 from media.runtime import current_runtime
@@ -30,6 +30,7 @@ WhenLost = Literal["wait", "default"]
 
 STALLED_S = 2.0
 """A device that has not called for so long is gone, whatever the system says."""
+_OPENS_IN_S = 10.0
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 5.0
 
@@ -130,7 +131,17 @@ class DeviceSide:
             slot.move_line = slot.line.write if isinstance(slot.line, CaptureLine) else slot.line.fill
             return OpenDevice(backend, info, stream, slot.line)
 
-        return await on_device_thread(work)
+        opening = asyncio.ensure_future(on_device_thread(work))
+        try:
+            done, _ = await asyncio.wait([opening], timeout=_OPENS_IN_S)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_again)
+            raise
+        if not done:  # whoever holds it up may let go in the end
+            opening.add_done_callback(_close_again)
+            reason = f"it did not answer within {_OPENS_IN_S:.0f} s; is the sound server stuck?"
+            raise DeviceFailed(str(asked or "default"), reason)
+        return opening.result()
 
     def _make_line(self, rate_hz: int) -> Line:
         if self._direction is Direction.INPUT:
@@ -212,6 +223,12 @@ class DeviceSide:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+def _close_again(opening: asyncio.Future[OpenDevice]) -> None:
+    """It was opened after all, and nobody wants it any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        _worker.submit(opening.result().stream.close)
 
 
 class _Slot:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from tests.interop.harness import pulse, sound
 from tests.interop.harness.ours import ROOT
 from tests.interop.harness.parties import Party
 from tests.interop.harness.process import PeerProcess, PeerTimeout
-from tests.interop.harness.pulse import Pulse
+from tests.interop.harness.pulse import PipeWire, Pulse
 
 pytestmark = pytest.mark.interop
 
@@ -67,6 +68,19 @@ def server(tmp_path: Path) -> Iterator[Pulse]:
     except PeerTimeout as error:
         require(f"a sound server that starts here ({error})", False)
         raise
+    with running:
+        yield running
+
+
+@pytest.fixture
+def pipewire(tmp_path: Path) -> Iterator[Pulse]:
+    """The same on PipeWire, where that is installed and starts."""
+    if not all(map(shutil.which, PipeWire.PROGRAMS)) or pulse.missing() or _portaudio_missing():
+        pytest.skip("PipeWire is not installed (Debian: apt-get install pipewire-pulse wireplumber)")
+    try:
+        running = PipeWire(tmp_path / "pipewire")
+    except PeerTimeout as error:
+        pytest.skip(f"PipeWire does not start here: {error}")
     with running:
         yield running
 
@@ -119,6 +133,22 @@ def test_two_people_hear_each_other(
     opened = {event["direction"]: event for event in calling.events("device_opened")}
     assert {event["device"] for event in opened.values()} == {"phone_a"}
     assert calling.events("levels")
+
+
+def test_two_people_hear_each_other_over_pipewire(
+    pipewire: Pulse, addresses: Iterator[Party], folder: Path
+) -> None:
+    answering, calling = talking(pipewire, addresses, folder, "--aec", "off", "--json", seconds=8)
+    with answering, calling:
+        calling.wait_for('"answered"')
+        time.sleep(1)
+        with pipewire.listens("a") as anna, pipewire.listens("b") as ben:
+            with pipewire.speaks("a", ANNA), pipewire.speaks("b", BEN):
+                time.sleep(5)
+            heard = {"a": anna.heard(), "b": ben.heard()}
+        calling.assert_talked()
+    assert_heard(heard["a"], BEN, 3)
+    assert_heard(heard["b"], ANNA, 3)
 
 
 def test_the_sound_server_dies_in_mid_call_and_comes_back(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import pytest
 
 from media.audio.echo_cancellation import VoiceSettings
 from media.audio.synthesis import speech
-from media.device.errors import DeviceBusy, DeviceNotFound, NoDevice, RateRefused
+from media.device.errors import DeviceBusy, DeviceFailed, DeviceNotFound, NoDevice, RateRefused
 from media.device.virtual import VirtualBackend, VirtualCard
 from media.frame import Samples
 from sipmedia import Account, Call, Headset, IncomingCall, Softphone
@@ -291,6 +292,24 @@ def test_what_cannot_be_opened_is_said(
         assert all(stream.closed for stream in backend.opened)
 
     run(main())
+
+
+def test_a_device_that_never_opens_is_given_up() -> None:
+    class Stuck(VirtualBackend):
+        def open(self, *arguments: Any, **settings: Any) -> Any:
+            threading.Event().wait(0.5)
+            return super().open(*arguments, **settings)
+
+    async def main() -> None:
+        backend = Stuck([human(1).card("desk")])
+        with pytest.raises(DeviceFailed, match=r"'desk' could not be opened: it did not answer within"):
+            await Headset("desk", "desk", backend=backend, voice=OFF).open()
+        await asyncio.sleep(1)
+        assert all(stream.closed for stream in backend.opened)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sipmedia.device_side._OPENS_IN_S", 0.05)
+        asyncio.run(main())
 
 
 def test_rings_on_another_device_until_it_takes_part() -> None:

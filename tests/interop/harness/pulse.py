@@ -166,6 +166,54 @@ class Pulse:
         self.stop()
 
 
+class PipeWire(Pulse):
+    """The same cards on PipeWire, which speaks PulseAudio's protocol by `pipewire-pulse`."""
+
+    PROGRAMS = ("dbus-daemon", "pipewire", "wireplumber", "pipewire-pulse")
+
+    def __init__(self, folder: Path, phones: Sequence[str] = ("a", "b")) -> None:
+        self._servers: list[PeerProcess] = []
+        self._phones = phones
+        super().__init__(folder, phones)
+
+    def start(self) -> None:
+        """Start its three programs, then the cards."""
+        self._runtime = Path(f"{self._socket}-pw")
+        self._runtime.mkdir(mode=0o700, exist_ok=True)
+        self.environment |= {
+            "XDG_RUNTIME_DIR": str(self._runtime),
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            "PULSE_RUNTIME_PATH": str(self._runtime / "pulse"),
+            "PULSE_SERVER": f"unix:{self._runtime / 'pulse' / 'native'}",
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={self._runtime / 'bus'}",
+        }
+        bus = ["--session", "--nofork", "--nopidfile", f"--address=unix:path={self._runtime / 'bus'}"]
+        for program in self.PROGRAMS:
+            command = [program, *(bus if program == "dbus-daemon" else ())]
+            self._servers.append(PeerProcess(program, command, self.folder, self.environment))
+            time.sleep(0.3)  # each wants the one before it, and says nothing when it is ready
+        deadline = time.monotonic() + 10
+        while self._pactl("info").returncode != 0:
+            if time.monotonic() > deadline:
+                output = "".join(server.output()[-500:] for server in self._servers)
+                self.stop()
+                raise PeerTimeout(f"PipeWire does not start\n{output}")
+            time.sleep(0.05)
+        for line in self._script(self._phones):
+            words = line.split()
+            # A default is wireplumber's to keep, which may want a session bus; nobody here goes by it.
+            if words[0] == "load-module" and "native-protocol" not in line and self._pactl(*words).returncode:
+                self.stop()
+                raise PeerTimeout(f"PipeWire refuses: {line}")
+
+    def stop(self) -> None:
+        """End them."""
+        for server in reversed(self._servers):
+            server.stop()
+        self._servers.clear()
+        shutil.rmtree(self._runtime, ignore_errors=True)
+
+
 class Listener(PeerProcess):
     """Somebody who records what is heard."""
 
