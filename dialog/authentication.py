@@ -21,6 +21,7 @@ from dialog.challenge import read_auth, read_challenges
 from dialog.dialog import DialogRequest
 from dialog.digest import Credentials, DigestSession, choose
 from dialog.grammar import quote
+from dialog.identity import sender_of
 from dialog.message import Request, Response
 from dialog.transaction.client import ClientTransaction, ClientUser
 from dialog.uri import SipUri, Uri
@@ -113,7 +114,7 @@ class Authentication:
                 self.forget(places[realm[0]], realm)
                 refused.append(f"user name or password were refused by realm {challenge.realm!r}")
                 continue
-            credentials = self.credentials_for(challenge.realm, request.from_.uri)
+            credentials = self.credentials_for(challenge.realm, sender_of(request))
             if credentials is None:
                 refused.append(f"there is no password for realm {challenge.realm!r}")
                 continue

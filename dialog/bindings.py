@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dialog.address import NameAddr
 from dialog.flow import Flow, HostPort
+from dialog.identity import sender_of
 from dialog.keep_alive import KeepAlives
 from dialog.message import Request
 from dialog.uri import SipUri, Uri
@@ -66,7 +67,7 @@ class Bindings:
             return hop
         if "Route" in request.headers or request.method == "REGISTER" or request.to.tag is not None:
             return hop
-        account, target = request.from_.uri, request.uri
+        account, target = sender_of(request), request.uri
         routes = self._routes_for(account)
         for route in reversed(routes):
             request.headers.insert("Route", str(route))

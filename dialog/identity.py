@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from dialog.address import NameAddr
 from dialog.errors import ParseError
-from dialog.message import Message
+from dialog.message import Message, Request
 from dialog.uri import SipUri, Uri
 
 MAX_ENTRIES = 50
@@ -54,6 +54,16 @@ def addresses(message: Message, name: str) -> list[NameAddr]:
         except ParseError:
             continue
     return found
+
+
+def sender_of(request: Request) -> Uri:
+    """Which of our accounts a request is from: the From, or what an anonymous one prefers to be called."""
+    sender = request.from_.uri
+    if isinstance(sender, SipUri) and sender.host == "anonymous.invalid":
+        preferred = addresses(request, "P-Preferred-Identity")
+        if preferred:
+            return preferred[0].uri
+    return sender
 
 
 def asserted_identities(message: Message) -> list[NameAddr]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dialog.identity import ANONYMOUS, Diversion, asserted_identities, diversions, history, privacy
+from dialog.identity import ANONYMOUS, Diversion, asserted_identities, diversions, history, privacy, sender_of
 from dialog.message import Request
 
 
@@ -84,6 +84,16 @@ def test_history() -> None:
 def test_long_lists_are_cut() -> None:
     message = invite(("P-Asserted-Identity", ", ".join(["<sip:a@b>"] * 1000)))
     assert len(asserted_identities(message)) == 50
+
+
+def test_whose_request_it_is() -> None:
+    """An anonymous call takes the routes and the password of the account it is placed with."""
+    named = ("From", "<sip:alice@example.org>;tag=1")
+    hidden = ("From", f"{ANONYMOUS};tag=1")
+    preferred = ("P-Preferred-Identity", "<sip:alice@example.org>")
+    assert str(sender_of(invite(named, ("P-Preferred-Identity", "<sip:x@y>")))) == "sip:alice@example.org"
+    assert str(sender_of(invite(hidden, preferred))) == "sip:alice@example.org"
+    assert str(sender_of(invite(hidden))) == "sip:anonymous@anonymous.invalid"
 
 
 def test_nobody() -> None:

@@ -319,3 +319,19 @@ def test_several_registrations_are_renewed_over_one_connection(in_domain: InDoma
         assert len(home.registrar.core.connections) == 1
 
     in_domain(test)
+
+
+def test_an_anonymous_call_goes_by_the_account_it_is_placed_with(in_domain: InDomain) -> None:
+    """Its password and its proxy; the callee sees nobody's name."""
+
+    async def test(home: Domain) -> None:
+        alice, bob = await home.phone("alice"), await home.phone("bob", answer)
+        call = await alice.call("sip:bob@example.org", anonymous=True)
+        (other,) = bob.calls
+        assert other.anonymous
+        assert "alice" not in other.remote_uri
+        assert home.lines("received").count("INVITE") >= 1
+        await call.hangup()
+        await other.ended()
+
+    in_domain(test)
