@@ -110,13 +110,12 @@ class Keys:
         await (self._call.resume() if self._call.held else self._call.hold())
 
     async def _mute(self) -> None:
-        if self._talker is None:
-            self._out.event("muted", "there is no microphone to mute", muted=None)
-            return
-        headset = self._talker.headset
-        headset.muted = not headset.muted
-        words = "the microphone is off" if headset.muted else "the microphone is on"
-        self._out.event("muted", words, muted=headset.muted)
+        if self._call.muted:
+            self._call.unmute()
+        else:
+            self._call.mute()
+        words = "muted: the far end hears silence" if self._call.muted else "no longer muted"
+        self._out.event("muted", words, muted=self._call.muted)
 
     async def _dial(self, key: str) -> None:
         self._out.event("dtmf_sent", f"pressing {key}", digits=key)

@@ -54,7 +54,6 @@ class RegistrarCore(Core):
         self.location = Location()
         self._authenticator: Authenticator | None = None
         self._own: set[tuple[str, int]] = set()
-        self._accepted: dict[tuple[str, tuple[str, int]], Flow] = {}
         self._salt = self.random.getrandbits(128).to_bytes(16, "big")
 
     def obey(self, policy: Policy) -> None:
@@ -68,24 +67,11 @@ class RegistrarCore(Core):
                 policy.domain, users.get, secret, algorithms=policy.algorithms
             )
 
-    def flow_accepted(self, flow: Flow, now: float) -> None:
-        """A phone connects: what is for its end of the connection goes there (RFC 5923)."""
-        super().flow_accepted(flow, now)
-        self._accepted[flow.transport, flow.remote] = flow
-
     def flow_lost(self, flow: Flow, now: float, reason: str = "") -> None:
         """A connection is gone, and with it the phones behind it."""
         super().flow_lost(flow, now, reason)
         if flow.connection:
             self.location.drop(flow)
-            self._accepted.pop((flow.transport, flow.remote), None)
-
-    def way_to(self, uri: Uri) -> Flow | None:
-        """The way to a phone that is registered, or whose connection to us ends at this address."""
-        if not isinstance(uri, SipUri):
-            return None
-        end = (uri.transport or "udp").upper(), (uri.host, uri.port or 5060)
-        return self._accepted.get(end) or self.location.flow_to(uri, self.policy.domain, self.now)
 
     def new_branch(self, request: Request) -> str:
         """A branch that tells what the request looked like when it came, for loops (section 16.6, step 8)."""
@@ -132,7 +118,7 @@ class RegistrarCore(Core):
         self._own.add(self.public_address(flow))
         if ack.max_forwards != 0:
             take_own_routes(self, ack)
-            known = None if ack.routes else self.way_to(ack.uri)
+            known = None if ack.routes else self._way_to(ack.uri)
             pass_ack(self, ack, Hop(ack.uri, known))
 
     def _decide(self, incoming: IncomingRequest) -> None:
@@ -146,7 +132,7 @@ class RegistrarCore(Core):
         elif not inside and not self._admits(incoming, ours):
             return
         elif not ours:
-            flow = None if request.routes else self.way_to(uri)
+            flow = None if request.routes else self._way_to(uri)
             self._forward(incoming, [Hop(uri, flow)], mark)
         elif isinstance(uri, SipUri) and uri.user:
             self._deliver(incoming, uri, mark)
@@ -154,6 +140,10 @@ class RegistrarCore(Core):
             incoming.respond(200, None, [("Allow", METHODS)])
         else:
             self._refuse(incoming, 404, "there is nobody without a name")
+
+    def _way_to(self, uri: Uri) -> Flow | None:
+        """The way to a phone that is registered there; for others it is found as usual."""
+        return self.location.flow_to(uri, self.policy.domain, self.now)
 
     def _deliver(self, incoming: IncomingRequest, uri: SipUri, mark: str) -> None:
         """To every phone that the user has registered."""
