@@ -14,6 +14,8 @@ The order in which a call's events come:
              reliable 18x: (progress)  SessionAnswer? or SessionOffer?  (accept)  CallAnswered  CallConfirmed
     both     (SessionOffer | OfferWanted | SessionAnswer | ModifyAccepted | ModifyFailed | InfoReceived)*
              and once, last: CallFailed (never answered), CallCancelled (callee), or CallEnded.
+
+What is told besides calls: `dialog.service_events` and `dialog.registration_events`.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ call.on("media", handler)               MediaStarted   call.on("dtmf", handler) 
 call.on("error", handler)               ErrorOccurred   call.on("mark", handler)      MarkReached
 call.on("redirected", handler)          Redirected
 call.on("media_lost", handler)          MediaLost      call.on("media_regained", handler)  MediaRegained
+
+Transfers, messages and subscriptions: :mod:`sipmedia.service_events`.
 """
 
 from __future__ import annotations
