@@ -64,10 +64,12 @@ class Resampler:
         self._history = np.zeros(self._taps, np.float32)
         self._phase = 0  # of the next output, in 1 / up of an input sample after the oldest new one
 
-    def process(self, samples: Samples) -> Samples:
+    def process(self, samples: Samples | NDArray[np.float32]) -> Samples:
         """What these samples give; all that is due so far comes out."""
         if self._up == self._down:
-            return samples
+            if samples.dtype == np.float32:
+                return _rounded(samples.astype(np.float32))
+            return samples.astype(np.int16, copy=False)
         signal = np.concatenate((self._history, samples), dtype=np.float32)
         ahead = len(samples) * self._up - self._phase
         count = max(0, -(-ahead // self._down))
@@ -80,8 +82,7 @@ class Resampler:
             out = np.einsum("ij,ij->i", windows[starts], taps)
         self._phase += count * self._down - len(samples) * self._up
         self._history = signal[len(samples) :]
-        np.rint(out, out=out)
-        return np.clip(out, -32768, 32767, out=out).astype(np.int16)
+        return _rounded(out)
 
     def _by_rows(self, windows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
         """Outputs `up` apart share their row and lie `down` inputs apart: a product for each row."""
@@ -92,6 +93,11 @@ class Resampler:
             group = windows[start + 1 : start + 2 + (places - 1) * self._down : self._down]
             out[first :: self._up] = group @ self._table[row]
         return out
+
+
+def _rounded(out: NDArray[np.float32]) -> Samples:
+    np.rint(out, out=out)
+    return np.clip(out, -32768, 32767, out=out).astype(np.int16)
 
 
 @lru_cache(maxsize=32)

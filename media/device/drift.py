@@ -20,7 +20,8 @@ from media.frame import Samples
 
 _HALF = 12
 """Samples on each side of a place that the filter looks at."""
-_PHASES = 128
+_PHASES = 4096
+"""Places between two samples for which a filter is kept: what lies between those is below -70 dB."""
 _BEYOND = 0.25
 """How far beyond its own sample a place may move within a piece."""
 _PIECE_MOVE = 0.125
@@ -33,7 +34,7 @@ MAX_STEP = 0.003
 
 @lru_cache(maxsize=1)
 def _table() -> NDArray[np.float32]:
-    """The filters of all places from -_BEYOND to 1 + _BEYOND, _PHASES for each sample."""
+    """The filters of the places from -_BEYOND to 1 + _BEYOND."""
     places = np.arange(round(_PHASES * (1 + 2 * _BEYOND)) + 2) / _PHASES - _BEYOND
     offsets = np.arange(-_HALF + 1, _HALF + 1)[None, :] - places[:, None]
     window = np.i0(_KAISER_BETA * np.sqrt(np.clip(1 - (offsets / (_HALF + _BEYOND)) ** 2, 0, 1)))
@@ -45,9 +46,7 @@ def _table() -> NDArray[np.float32]:
 def _filter(place: float) -> NDArray[np.float32]:
     """The filter that gives the sound `place` samples after a sample."""
     table = _table()
-    row, between = divmod((place + _BEYOND) * _PHASES, 1.0)
-    index = int(row)
-    taps: NDArray[np.float32] = table[index] + np.float32(between) * (table[index + 1] - table[index])
+    taps: NDArray[np.float32] = table[round((place + _BEYOND) * _PHASES)]
     return taps
 
 
@@ -68,6 +67,12 @@ class DriftFilter:
 
     def process(self, samples: Samples, step: float) -> Samples:
         """What these samples give when each output is 1 + `step` inputs after the one before."""
+        out = self.unrounded(samples, step)
+        np.rint(out, out=out)
+        return np.clip(out, -32768, 32767, out=out).astype(np.int16)
+
+    def unrounded(self, samples: Samples, step: float) -> NDArray[np.float32]:
+        """The same as `process`, for something that computes on with it."""
         signal = np.concatenate((self._history, samples), dtype=np.float32)
         place = self._place
         parts = []
@@ -88,10 +93,8 @@ class DriftFilter:
         self._history = signal[start:]
         self._place = place - start
         if not parts:
-            return np.zeros(0, np.int16)
-        out = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        np.rint(out, out=out)
-        return np.clip(out, -32768, 32767, out=out).astype(np.int16)
+            return np.zeros(0, np.float32)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 @lru_cache(maxsize=64)
@@ -103,6 +106,8 @@ _GAIN_PER_S = 0.04
 """A millisecond too much is drained at 40 parts in a million, so 100 parts of drift leave it 2.5 ms off."""
 _HASTE_S = 0.01
 """What is off by this much is corrected twice as fast as that, and so on: gentle near the aim."""
+_NOTHING = 1e-5
+"""Ten parts in a million, a quarter of a millisecond off, are not worth a second filter."""
 _OBSERVATIONS = 101
 _EACH = 10
 _LASTING = 6
@@ -171,4 +176,4 @@ class FillControl:
         usual = sorted(self._recent)[len(self._recent) // 2]
         self._smooth = usual if self._smooth is None else self._smooth + _SMOOTHING * (usual - self._smooth)
         wanted = _GAIN_PER_S * self._smooth * (1 + abs(self._smooth) / _HASTE_S)
-        self._step = max(-MAX_STEP, min(MAX_STEP, wanted))
+        self._step = 0.0 if abs(wanted) < _NOTHING else max(-MAX_STEP, min(MAX_STEP, wanted))

@@ -89,7 +89,7 @@ class PlaybackLine:
             if not self._leave_out(samples, excess_s):
                 return
             samples = self._joined(samples)
-        self.ring.write(self._resampler.process(self._drift.process(samples, self._step)))
+        self.ring.write(self._resampler.process(self._drift.unrounded(samples, self._step)))
 
     @property
     def delay_s(self) -> float:
