@@ -161,10 +161,10 @@ class Call(TransferringCall, Identified):
                 self._up.result()
             self._need_unanswered("answer")
         late_offer = self._media.session is None
-        await self._media.gather()
-        self._need_unanswered("answer")
-        self._answering = True
         try:
+            await self._media.gather()
+            self._need_unanswered("answer")
+            self._answering = True
             body = self._media.offer() if late_offer else self._media.answer()
         except MediaError as error:
             self.refuse_media(error)

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from media import ManagerConfig, PortRange
 from media.audio.graph import SampleSource
 from media.audio.synthesis import melody
 from media.frame import AudioFrame
 from media.stun.responder import respond
-from sipmedia import Account, Call, IncomingCall, PhoneConfig, Softphone
+from sipmedia import Account, Call, CallFailed, IncomingCall, PhoneConfig, Softphone
 from sipmedia.simulation import Network, Simulation
 
 SERVER = ("203.0.113.1", 3478)
@@ -86,5 +87,35 @@ def test_a_cancelled_wait_gives_everything_back() -> None:
             await asyncio.sleep(0.1)
             assert phone.media.ports.in_use == 0
             assert phone.media.list_sessions() == []
+
+    Simulation(network).run(main())
+
+
+def test_answering_without_a_free_port_refuses_the_call() -> None:
+    """A late offer takes its ports when it is answered: there are none, and the caller hears so."""
+    network = Network(seed=2)
+    here, there = network.host("10.0.0.1"), network.host("10.0.0.2")
+    network.host(SERVER[0])
+    failures: list[CallFailed] = []
+
+    async def answer(event: IncomingCall) -> None:
+        try:
+            await event.call.answer()
+        except CallFailed as failed:
+            failures.append(failed)
+
+    async def main() -> None:
+        few = ManagerConfig(stun_server=SERVER, rtp_port_range=PortRange(20000, 20001))
+        with here:
+            alice = Softphone(Account("sip:alice@10.0.0.1"), bind="10.0.0.1:5060")
+        with there:
+            bob = Softphone(Account("sip:bob@10.0.0.2"), bind="10.0.0.2:5060", media=few)
+        async with alice, bob:
+            bob.media.create_offer()  # takes the only pair
+            bob.on("incoming_call", answer)
+            with pytest.raises(CallFailed) as caught:
+                await alice.call("sip:bob@10.0.0.2", late_offer=True)
+            assert caught.value.status == 503
+            assert [failed.status for failed in failures] == [503]
 
     Simulation(network).run(main())
