@@ -160,20 +160,22 @@ class Locator:
     def open(
         self, target: Target, then: Callable[[tuple[Flow | None, str]], None], patience: float | None = None
     ) -> None:
-        """Give the flow to a target, making one if there is none. `patience`: for who asks first."""
+        """Give the flow to a target, making one if there is none; `patience` is less for who has others."""
         flow = self._flows.get(target)
         if flow is not None:
             then((flow, ""))
             return
-        waiting = self._opening.get(target)
-        if waiting is not None:
-            waiting.callbacks.append(then)
-            return
         reason = f"{target.name or target.address[0]} does not answer on {target.transport}"
-        self._opening[target] = _Waiting(
-            then, self.queue.start(patience or self._patience, lambda: self.refused(target, reason))
-        )
-        self._emit(Open(target))
+        timer = self.queue.start(patience or self._patience, lambda: self.refused(target, reason))
+        waiting = self._opening.get(target)
+        if waiting is None:
+            self._opening[target] = _Waiting(then, timer)
+            self._emit(Open(target))
+            return
+        waiting.callbacks.append(then)
+        if patience is None:  # who has nowhere else to go waits on, and the others with them
+            waiting.timer, timer = timer, waiting.timer
+        timer.cancel()
 
 
 class Way:

@@ -183,6 +183,18 @@ def test_tcp_that_does_not_answer_is_not_waited_for_long() -> None:
     assert hops(bench.walk("sip:bob@192.0.2.2", large=True, most=1)) == ["TCP 192.0.2.2:5060"]
 
 
+def test_who_has_nowhere_else_to_go_waits_longer_for_the_same_connection() -> None:
+    bench = Bench()
+    found: list[Flow | None] = []
+    bench.locator.way(parse_uri("sip:bob@192.0.2.2"), large=True).next(found.append)
+    bench.locator.way(parse_uri("sip:bob@192.0.2.2;transport=tcp")).next(found.append)
+    bench.wait(LARGE_PATIENCE + 1)
+    assert found == []
+    bench.serve()
+    assert [flow.transport for flow in found if flow] == ["TCP", "TCP"]
+    assert bench.queue.next_deadline() is None
+
+
 def test_refused_servers_are_passed_over_and_later_come_last() -> None:
     bench = Bench()
     bench.table(bob_example_com=("192.0.2.2", "192.0.2.3"))
