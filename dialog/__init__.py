@@ -1,7 +1,8 @@
 """SIP: messages, transactions, dialogs and calls, without I/O in the core (RFC 3261).
 
-`UserAgent` is the asyncio driver over UDP, TCP, TLS and WebSockets; `Core` is what it drives, bytes and time in, bytes and events out.
-Session descriptions are opaque bytes here; `dialog.events` says which is an offer and which an answer.
+`UserAgent` is the asyncio driver over UDP, TCP, TLS and WebSockets; `Core` is what it drives, bytes and time
+in, bytes and events out. Session descriptions are opaque bytes here; `dialog.events` says which is an offer
+and which an answer.
 """
 
 from dialog.address import NameAddr
