@@ -51,7 +51,7 @@ def linphone() -> None:
 
 @pytest.fixture
 def kamailio() -> None:
-    """The test needs Kamailio, rtpengine and openssl."""
+    """The test needs Kamailio and rtpengine."""
     require(" and ".join(missing()), not missing())
 
 

@@ -104,7 +104,7 @@ def test_the_commands(proxy: Kamailio, folder: Path, transport: str) -> None:
         return [*where, "--user", user, "--password-env", "SECRET"]
 
     def settings(user: str) -> dict[str, str]:
-        return {"SECRET": password(user), "SSL_CERT_FILE": str(proxy.authority.certificate)}
+        return {"SECRET": password(user), "SSL_CERT_FILE": str(proxy.authority)}
 
     alice, bob = proxy.new_user(), proxy.new_user()
     record = folder / "heard.wav"

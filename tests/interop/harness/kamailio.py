@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from .baresip import Baresip, registering
-from .certificates import PROGRAM as OPENSSL
 from .certificates import Authority
 from .linphone import Linphone, Registration
 from .parties import Party, free_port
@@ -31,7 +30,7 @@ def password(user: str) -> str:
 
 def missing() -> list[str]:
     """The programs that are needed and not installed."""
-    programs = [name for name in ("kamailio", "rtpengine", OPENSSL) if shutil.which(name) is None]
+    programs = [name for name in ("kamailio", "rtpengine") if shutil.which(name) is None]
     if "kamailio" not in programs and not any(Path("/usr").glob("lib*/*/kamailio/modules/tls.so")):
         programs.append("kamailio-tls-modules")
     return programs
@@ -99,8 +98,10 @@ class Kamailio(PeerProcess):
         write_users(site / "users")
         for name in files:
             shutil.copy(DEPLOY / name, site)
-        self.authority = Authority(folder / "authority")
-        self.authority.issue(site / "tls", "proxy", [DOMAIN], [party.host])
+        authority = Authority(folder / "authority")
+        authority.issue(site / "tls", "proxy", [DOMAIN], [party.host])
+        self.authority = authority.certificate
+        """Whose certificates are to be believed."""
         environment = {
             "SIP_DOMAIN": DOMAIN,
             "SIP_ADDRESS": party.bind,
@@ -136,7 +137,7 @@ class Kamailio(PeerProcess):
     ) -> Baresip:
         """baresip, registered with this proxy."""
         account = registering(user, DOMAIN, password(user), self.address(transport), transport)
-        trust = [f"sip_cafile {self.authority.certificate}"]
+        trust = [f"sip_cafile {self.authority}"]
         return Baresip(party, folder, sound, account=account, settings=trust, seconds=60, **settings)
 
     def linphone(
@@ -144,7 +145,7 @@ class Kamailio(PeerProcess):
     ) -> Linphone:
         """linphonec, registered with this proxy."""
         registration = Registration(
-            user, DOMAIN, password(user), self.address(transport), transport, self.authority.certificate
+            user, DOMAIN, password(user), self.address(transport), transport, self.authority
         )
         linphone = Linphone(party, folder, sound, registration=registration, **settings)
         try:

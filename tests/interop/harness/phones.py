@@ -87,7 +87,7 @@ async def registered(
         outbound_proxy=proxy.address(transport),
         transport=transport,
     )
-    trust = TlsSettings(authorities=proxy.authority.certificate)
+    trust = TlsSettings(authorities=proxy.authority)
     ways = ("udp", "tcp", "tls")
     async with Softphone(account, bind=party.bind, transports=ways, tls=trust, **settings) as softphone:
         phone = OurPhone(softphone, user, says)
