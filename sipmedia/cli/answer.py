@@ -60,7 +60,7 @@ async def answer_calls(
         phone.on("error", out.trouble)
         tell_registrations(phone, out)
         with stop_by_signal() as stop:
-            async with talking(settings, out, echo=echo) as talker:
+            async with talking(settings, out, echo=echo, attended=sys.stdin.isatty()) as talker:
                 has_devices = talker is not None  # what is wrong with them is said now, not to a caller
             async with phone:
                 desk = _Desk(phone, settings, out, stop, calls=calls, ring=ring, echo=echo, reject=reject)

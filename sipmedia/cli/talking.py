@@ -21,20 +21,26 @@ _LEVELS_EACH = 10
 """A script gets one line of levels a second."""
 
 
-def wants_headset(settings: Settings, out: Output, *, echo: bool = False) -> bool:
-    """Whether a person is to talk: devices were named, or nothing else is to be said."""
+def wants_headset(settings: Settings, out: Output, *, echo: bool = False, attended: bool = True) -> bool:
+    """Whether a person is to talk: devices were named, or nothing else is to be said and somebody is there.
+
+    ``attended``: what answers calls by itself must not open a microphone to whoever calls, unless told to.
+    """
     if settings.devices.explicit:
         return True
-    return automatic() and not (out.as_json or echo or settings.play or settings.dtmf)
+    return attended and automatic() and not (out.as_json or echo or settings.play or settings.dtmf)
 
 
 @asynccontextmanager
-async def talking(settings: Settings, out: Output, *, echo: bool = False) -> AsyncIterator[Talker | None]:
+async def talking(
+    settings: Settings, out: Output, *, echo: bool = False, attended: bool = True
+) -> AsyncIterator[Talker | None]:
     """The headset of a call, opened; None when none is wanted, or there is none and none was named.
 
     Raises `DeviceError` when what was named cannot be used.
     """
-    talker = await _opened(settings, out) if wants_headset(settings, out, echo=echo) else None
+    wanted = wants_headset(settings, out, echo=echo, attended=attended)
+    talker = await _opened(settings, out) if wanted else None
     try:
         yield talker
     finally:

@@ -85,6 +85,12 @@ def test_devices_are_used_when_a_person_is_to_talk(
     assert wants_headset(cli_settings(**changed), Output(as_json=as_json)) is wanted
 
 
+def test_who_answers_unattended_opens_no_microphone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIPMEDIA_DEVICES", "on")
+    assert not wants_headset(cli_settings(), Output(), attended=False)
+    assert wants_headset(cli_settings(devices=DeviceChoice("null")), Output(), attended=False)
+
+
 def test_the_list_says_what_is_used(capsys: pytest.CaptureFixture[str]) -> None:
     run(_expect(devices.show_devices(DeviceChoice(output="evolve 30"), Output(as_json=True)), Exit.TALKED))
     listed = [line for line in lines(capsys.readouterr().out) if line["event"] == "device"]
