@@ -13,8 +13,8 @@ MAX_DELAY = 1800.0
 def refresh_after(granted: float, chance: float) -> float:
     """When to register again: early enough for a retry or two, and not all accounts at once.
 
-    A long registration is renewed when 80 to 90 % of it have passed, 36 s before its end at the latest, a short
-    one after about half its time.
+    A long registration is renewed when 80 to 90 % of it have passed, 36 s before its end at the latest, one
+    of a minute after about half its time.
     """
     lead = min(max(0.1 * granted, 36.0), 0.45 * granted) + 0.1 * granted * chance
     return granted - lead
