@@ -144,7 +144,9 @@ class Outgoing:
             if self.transaction is not None:
                 self._fail(self.transaction)
             return
-        flow = flow or instead(self._hop, self._otherwise, self._core)
+        if flow is None:
+            flow = instead(self._hop, self._otherwise, self._core)
+            self.settled = True  # there is no server to go on to: who was heard there is the last resort
         if flow is None:
             self._fail(self.transaction)
             return

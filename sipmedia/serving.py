@@ -29,7 +29,8 @@ class Watcher:
         self.event = notifier.event.package
         self.uri = str(request.from_.uri)
         self.resource = request.request_uri
-        self.accepts = tuple(value.partition(";")[0].strip() for value in request.headers.split_all("Accept"))
+        accepted = ",".join(request.headers.get_all("Accept")).split(",")
+        self.accepts = tuple(value.partition(";")[0].strip() for value in accepted if value.strip())
         self._notifier = notifier
 
     @property

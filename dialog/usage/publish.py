@@ -12,7 +12,7 @@ from dialog.service_events import PublicationChanged, PublicationEnded
 from dialog.status import reason_phrase
 from dialog.timers import Timer
 from dialog.usage.asking import Asked, NoAnswer, outside_request
-from dialog.usage.subscriber import MAX_INTERVAL_RETRIES, min_expires
+from dialog.usage.subscriber import MAX_INTERVAL_RETRIES, granted, min_expires
 
 if TYPE_CHECKING:
     from dialog.core import Core
@@ -96,11 +96,14 @@ class Publication:
 
     def _core_send(self, request: Request) -> None:
         self._busy = True
-        state = self._state
-        asked = Asked(lambda response, cause: self._answered(state, response, cause))
+        sent = None if self._leaving else self._state
+        asked = Asked(lambda response, cause: self._answered(sent, response, cause))
         self._core.send_request(request, asked, next_hop(request))
 
-    def _answered(self, state: tuple[str, bytes], response: Response | None, cause: NoAnswer | None) -> None:
+    def _answered(
+        self, sent: tuple[str, bytes] | None, response: Response | None, cause: NoAnswer | None
+    ) -> None:
+        """The answer to what published `sent`, or took it back (None)."""
         self._busy = False
         if response is None:
             status = 408 if cause == "timeout" else 503
@@ -108,7 +111,7 @@ class Publication:
             return
         self._sequence = max(self._sequence, response.cseq.number)
         if response.status < 300:
-            self._published(state, response)
+            self._published(sent, response)
         elif self._leaving:
             self._end(0, "")
         elif response.status == 412 and self._tag is not None:
@@ -125,26 +128,22 @@ class Publication:
         else:
             self._end(response.status, response.reason)
 
-    def _published(self, state: tuple[str, bytes], response: Response) -> None:
+    def _published(self, sent: tuple[str, bytes] | None, response: Response) -> None:
         self._retries = 0
-        if self._leaving and "SIP-ETag" not in response.headers:
-            self._end(0, "")
-            return
         self._tag = response.headers.get("SIP-ETag")
-        self._sent = state
-        if self._leaving:
-            if (response.expires or 0) == 0:
-                self._end(0, "")
-            else:
-                self._send()
-            return
-        granted = response.expires
-        granted = self.expires if granted is None else min(granted, self.expires)
-        self._core.emit(PublicationChanged(self, granted))
-        if state != self._state:
+        self._sent = sent
+        if sent is None:
+            self._end(0, "")
+        elif self._leaving:
             self._send()
         else:
-            self._refresh = self._core.queue.start(max(granted - min(32.0, granted / 2), 0.5), self._send)
+            seconds = granted(response, self.expires)
+            self._core.emit(PublicationChanged(self, seconds))
+            if sent != self._state:
+                self._send()
+            else:
+                later = max(seconds - min(32.0, seconds / 2), 0.5)
+                self._refresh = self._core.queue.start(later, self._send)
 
     def _end(self, status: int, reason: str) -> None:
         if self._over:

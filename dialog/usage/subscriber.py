@@ -176,7 +176,7 @@ class Watch:
             assert self.host is not None
             self.host.confirmed_dialog.refresh_target(response)
             if not self._leaving:
-                self.expires_in(min(_granted(response, seconds), seconds) if seconds else seconds)
+                self.expires_in(granted(response, seconds))
         elif self._leaving or response.status in ENDS_SUBSCRIPTION:
             by: SubscriptionEndedBy = "local" if self._leaving else "remote"
             self._end(by, response.status, response.reason)
@@ -300,7 +300,7 @@ class Subscription:
             status = 408 if cause == "timeout" else 503
             self._failed(cause or "timeout", status, reason_phrase(status))
         elif response.status < 300:
-            self._granted = min(_granted(response, self.expires), self.expires)
+            self._granted = granted(response, self.expires)
             for watch in self._watches:
                 watch.expires_in(self._granted)
         else:
@@ -379,9 +379,10 @@ def retry_after(response: Response) -> int | None:
     return _number(response, "Retry-After")
 
 
-def _granted(response: Response, wanted: int) -> int:
-    granted = _number(response, "Expires")
-    return wanted if granted is None else granted
+def granted(response: Response, wanted: int) -> int:
+    """The seconds that a 2xx gives, never more than we asked for."""
+    seconds = _number(response, "Expires")
+    return wanted if seconds is None else min(seconds, wanted)
 
 
 def _number(response: Response, name: str) -> int | None:
