@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from media import MediaError
 from sipmedia.account import Account
@@ -24,7 +25,7 @@ from sipmedia.cli.registering import tell_registrations
 from sipmedia.cli.talking import Talker, talking
 from sipmedia.config import format_address, parse_bind
 from sipmedia.errors import CallFailed, SipMediaError
-from sipmedia.events import Progress, Ringing
+from sipmedia.events import Progress, Redirected, Ringing
 from sipmedia.softphone import Softphone
 
 
@@ -65,6 +66,7 @@ async def _lead(
 ) -> Exit:
     call.on("ringing", lambda event: _on_ringing(event, out))
     call.on("progress", lambda event: _on_progress(event, out))
+    call.on("redirected", lambda event: _on_redirected(event, out))
     if talker is not None:
         call.on("ringing", lambda _: talker.ringback())
         call.on("media", lambda _: talker.join(call))  # early media, too
@@ -80,7 +82,8 @@ async def _lead(
         answered.result()
     except CallFailed as error:
         code = exit_for(error)
-        out.event("failed", status=error.status, reason=error.reason, cause=error.cause)
+        again: dict[str, Any] = {} if error.retry_after is None else {"retry_after": error.retry_after}
+        out.event("failed", status=error.status, reason=error.reason, cause=error.cause, **again)
         out.error(str(error))
         await call.ended()
         return code
@@ -89,6 +92,10 @@ async def _lead(
 
 def _on_ringing(event: Ringing, out: Output) -> None:
     out.event("ringing", f"{event.call.remote_name}'s phone rings")
+
+
+def _on_redirected(event: Redirected, out: Output) -> None:
+    out.event("redirected", f"goes on to {event.target}", target=event.target, status=event.status)
 
 
 def _on_progress(event: Progress, out: Output) -> None:

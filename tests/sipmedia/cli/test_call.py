@@ -50,6 +50,26 @@ def test_refusals(status: int, code: Exit, capsys: pytest.CaptureFixture[str]) -
     assert f"({status} " in captured.err
 
 
+def test_where_a_redirected_call_goes_and_when_to_try_again(capsys: pytest.CaptureFixture[str]) -> None:
+    async def test() -> None:
+        async with ScriptedPeer() as peer, pair() as phones:
+            settings, out = cli_settings(), Output(as_json=True)
+            calling = asyncio.ensure_future(place_call(f"sip:peer@127.0.0.1:{peer.port}", settings, out))
+            invite = await peer.expect("INVITE")
+            peer.respond(invite, 302, headers=[("Contact", f"<sip:again@127.0.0.1:{peer.port}>")])
+            again = await peer.expect("INVITE")
+            assert again.request_uri == f"sip:again@127.0.0.1:{peer.port}"
+            peer.respond(again, 480, headers=[("Retry-After", "60")])
+            assert await calling is Exit.TIMEOUT
+            assert not phones.alice.calls
+
+    run(test())
+    events = {event["event"]: event for event in lines(capsys.readouterr().out)}
+    assert events["redirected"]["status"] == 302
+    assert events["redirected"]["target"].startswith("sip:again@")
+    assert events["failed"]["retry_after"] == 60
+
+
 def test_nobody_answers_in_time() -> None:
     async def test() -> None:
         async with pair(lambda event: None, bob=PhoneConfig(ring_timeout=0.05)) as phones:
