@@ -14,9 +14,7 @@ section 4.5 has it.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dialog.address import NameAddr
@@ -25,6 +23,7 @@ from dialog.errors import LocalProtocolError, ParseError
 from dialog.flow import Flow, HostPort
 from dialog.message import Request, Response
 from dialog.registration_events import Registered, RegistrationFailed, Unregistered
+from dialog.registration_settings import RegistrationSettings, RegistrationState
 from dialog.status import reason_phrase
 from dialog.timers import Timer
 from dialog.transaction.client import ClientTransaction
@@ -33,6 +32,8 @@ from dialog.uri import SipUri, Uri
 if TYPE_CHECKING:
     from dialog.core import Core
     from dialog.outgoing import Outgoing
+
+__all__ = ["MAX_EXPIRES", "Registration", "RegistrationSettings", "RegistrationState"]
 
 MAX_EXPIRES = 7 * 24 * 3600
 """A registrar that wants a longer registration than this (423) is not followed."""
@@ -44,39 +45,6 @@ _MAX_MOVES = 3
 _FINAL = frozenset({400, 401, 402, 403, 404, 405, 406, 407, 410, 413, 414, 415, 416, 420, 421, 422, 423}) | {
     439, 484, 485, 493, 501, 505, 513, 600, 603, 604, 606
 }  # fmt: skip
-
-
-class RegistrationState(enum.Enum):
-    """Where a registration stands."""
-
-    REGISTERING = enum.auto()
-    REGISTERED = enum.auto()
-    WAITING = enum.auto()
-    FAILED = enum.auto()
-    UNREGISTERING = enum.auto()
-    ENDED = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class RegistrationSettings:
-    """What to register, and where."""
-
-    address_of_record: NameAddr
-    """From and To."""
-    registrar: SipUri
-    """The Request-URI: the domain, without a user."""
-    hop: SipUri | None = None
-    """Where the requests go, if not where `registrar` leads: a registrar given by its address."""
-    route_set: tuple[NameAddr, ...] = ()
-    """Preloaded routes, the outbound proxy for instance."""
-    expires: int = 3600
-    """Seconds to ask for; the registrar decides."""
-    instance: str = ""
-    """A URN that is ours for ever (``urn:uuid:...``); asks for a GRUU."""
-    reg_id: int = 0
-    """Over 0: the number of this flow among several of one instance (RFC 5626)."""
-    contacts: tuple[str, ...] = ()
-    """Further Contact values to register with ours, as they are to be written."""
 
 
 class Registration:
