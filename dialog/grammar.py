@@ -113,7 +113,7 @@ def parse_params(text: str, field: str) -> dict[str, str | None]:
 
     A parameter without a value is None. ParseError (400) naming `field` on anything else, on an empty
     parameter, and on a name that appears twice (RFC 3261 section 7.3.1: it MUST NOT) with another value;
-    some peers add the same tag to a To again and again.
+    some peers add their tag to a To that has one already, and mean the first.
     """
     params: dict[str, str | None] = {}
     position, end = 0, len(text)
@@ -130,9 +130,8 @@ def parse_params(text: str, field: str) -> dict[str, str | None]:
                 raise ParseError(400, f"Empty Parameter In {field}", field)
         elif value[0] == '"':
             value = unquote(value)
-        if name in params and params[name] != value:
+        if params.setdefault(name, value) != value and (name, field) != ("tag", "To"):
             raise ParseError(400, f"Repeated Parameter In {field}", field)
-        params[name] = value
         position = match.end()
     return params
 

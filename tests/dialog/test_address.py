@@ -94,3 +94,12 @@ def test_tags() -> None:
 
 def test_other_schemes() -> None:
     assert NameAddr.parse("isbn:2983792873").uri == OpaqueUri("isbn", "2983792873")
+
+
+def test_of_two_tags_in_a_to_the_first_is_meant() -> None:
+    """Scripted peers append theirs to a To that has one; no other field and no other parameter may repeat."""
+    assert NameAddr.parse("<sip:bob@example.com>;tag=one;tag=two", "To").tag == "one"
+    assert NameAddr.parse("<sip:bob@example.com>;tag=one;tag=one", "From").tag == "one"
+    for field, params in (("From", "tag=one;tag=two"), ("To", "x=1;x=2"), ("Contact", "q=0.1;q=0.2")):
+        with pytest.raises(ParseError, match="Repeated"):
+            NameAddr.parse(f"<sip:bob@example.com>;{params}", field)
