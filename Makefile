@@ -1,6 +1,6 @@
 # make call   installs into .venv and places a real two-party call on this machine
 # make test   installs into .venv (pip only) and runs every test
-# make check  format, lint, types and the fast tests: what to run before a commit
+# make check  format, lint, types (make lint: only these) and the fast tests: what to run before a commit
 # make interop / make bench: calls with real peer programs; figures beside other toolkits
 # make bench-audio: delay, drift, echo and cost of calls through sound cards (ARGS=--quick: shorter)
 # make format / make clean: tidy the code; remove .venv and what was built
@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: call test check interop bench bench-audio format clean
+.PHONY: call test lint check interop bench bench-audio format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -47,10 +47,12 @@ test: $(VENV)/.installed-dev
 		[ $$code -ne 2 ] || break; \
 	done; exit $$result
 
-check: $(VENV)/.installed-dev
+lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+check: lint
 	@$(BIN)/python -m pytest --part=together -n auto --dist=worksteal -m "not slow" $(ARGS)
 
 format: $(VENV)/.installed-dev
