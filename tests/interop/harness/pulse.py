@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -55,7 +56,7 @@ class Pulse:
         self.folder = folder
         self._process: PeerProcess | None = None
         # A socket's path has room for 107 characters; that of a test's folder may be longer.
-        self._socket = Path(f"/tmp/sipmedia-pulse-{os.getpid()}-{id(self):x}")
+        self._socket = Path(tempfile.gettempdir(), f"sipmedia-pulse-{os.getpid()}-{id(self):x}")
         (folder / "default.pa").write_text("\n".join(self._script(phones)) + "\n")
         (folder / "asound.conf").write_text("\n".join(_alsa(phones)) + "\n")
         self.environment = {
