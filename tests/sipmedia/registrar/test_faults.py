@@ -13,6 +13,7 @@ from sipmedia.registrar import Registrar
 from sipmedia.simulation import Network, Simulation
 from tests.sipmedia.kit import first
 from tests.sipmedia.registrar.conftest import DOMAIN, USERS, Domain, answer, domain
+from tests.thoroughness import seeds
 
 InDomain = Callable[..., None]
 
@@ -69,7 +70,7 @@ def test_one_message_in_ten_is_lost() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_one_message_in_ten_is_lost_a_thousand_times() -> None:
-    for seed in range(1000):
+    for seed in seeds(0, 1000):
         _survives(seed)
 
 

@@ -16,6 +16,7 @@ from media import ManagerConfig
 from sipmedia import Account, Call, CallState, IncomingCall, PhoneConfig, Softphone, TransferFailed
 from sipmedia.simulation import Network, Simulation
 from sipmedia.simulation.impairments import Datagram
+from tests.thoroughness import seeds
 
 ALICE, BOB, CAROL = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 MEDIA = ManagerConfig(default_audio_codecs=("PCMU",), default_ptime=60)
@@ -148,7 +149,7 @@ def test_attended_each_message_lost_once(number: int) -> None:
 @pytest.mark.parametrize("attended", [False, True])
 @pytest.mark.parametrize("block", range(10))
 def test_ten_percent_lost(attended: bool, block: int) -> None:
-    for seed in range(block * 50, block * 50 + 50):
+    for seed in seeds(block * 50, block * 50 + 50):
         assert play(seed, attended, loss=0.1) == "transferred", f"seed {seed}"
 
 
@@ -156,5 +157,5 @@ def test_ten_percent_lost(attended: bool, block: int) -> None:
 @pytest.mark.parametrize("block", range(5))
 def test_refused_with_ten_percent_lost(block: int) -> None:
     """Carol lets nobody take her call over: both calls of Alice's go on, until she hangs up."""
-    for seed in range(block * 20, block * 20 + 20):
+    for seed in seeds(block * 20, block * 20 + 20):
         assert play(seed, True, loss=0.1, refused=True) == "failed 603", f"seed {seed}"
