@@ -119,7 +119,8 @@ def test_the_commands(proxy: Kamailio, folder: Path, transport: str) -> None:
         ) as calling:
             calling.assert_talked(30)
         answering.assert_talked(30)
-    sound.assert_heard(sound.read_wav(record), A, at_least_s=2)
+    # Twice through a jitter buffer, which may stretch it here and there.
+    sound.assert_heard(sound.read_wav(record), A, at_least_s=2, piece_s=0.2)
 
 
 class Workers:
