@@ -204,13 +204,18 @@ class OwnGenerators:
             )
             time.sleep(0.3)
             cpu = program.cpu_s - cpu
-        with statistics.open() as file:
-            last = list(csv.DictReader(file, delimiter=";"))[-1]
-        passed, failed = int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"])
+        passed, failed = outcome(statistics)
         result: Result = {"command": f"sipp {peer} {rate} {seconds} {mode}", "ok": passed, "failed": failed}
         if passed:
             result["cpu_ms_per_call"] = 1000 * cpu / passed
         return result
+
+
+def outcome(statistics: Path) -> tuple[int, int]:
+    """Calls that succeeded and failed, from what `sipp -trace_stat` wrote."""
+    with statistics.open() as file:
+        last = list(csv.DictReader(file, delimiter=";"))[-1]
+    return int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"])
 
 
 def _linear(payload: bytes) -> NDArray[np.float64]:
