@@ -124,7 +124,9 @@ def test_two_people_hear_each_other() -> None:
 
 
 @pytest.mark.slow
-def test_ten_minutes_without_gap_or_growing_delay() -> None:
+def test_minutes_without_gap_or_growing_delay() -> None:
+    """Not followed, her clock would be 22 ms ahead in the end."""
+
     async def main() -> None:
         anna, ben = human(1, 210), human(2, 110)
         hers, _ = headset(anna.card("hers", clock_ppm=100))
@@ -134,7 +136,7 @@ def test_ten_minutes_without_gap_or_growing_delay() -> None:
             his.attach(other)
             await asyncio.sleep(20)
             early = [hers.statistics(), his.statistics()]
-            await asyncio.sleep(580)
+            await asyncio.sleep(220)
             late = [hers.statistics(), his.statistics()]
         for before, after in zip(early, late, strict=True):
             for way in ("input", "output"):
