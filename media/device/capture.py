@@ -7,6 +7,8 @@ samples came one by one: what the card has recorded since its last block counts 
 the result does not jump with every block, and the delay stays the same however the two clocks lie.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -75,8 +77,18 @@ class CaptureLine:
 
     # --- the media thread ---
 
-    def pull(self, n: int, rate_hz: int) -> Samples:
-        """The next `n` samples at that rate; silence for what is not there."""
+    @property
+    def step(self) -> float:
+        """By how much the last samples were taken faster than the device's clock says."""
+        return self._step
+
+    def pull(self, n: int, rate_hz: int, beside: CaptureLine | None = None) -> Samples:
+        """The next `n` samples at that rate; silence for what is not there.
+
+        `beside`: a line just pulled from, whose steps this one takes too. What two devices of one clock hear
+        and play then keeps its distance, which an echo canceller has learned; else it would have to learn
+        it anew whenever one of the two is followed.
+        """
         now = self._clock()
         if rate_hz != self._rate_hz:
             self._tune(rate_hz)
@@ -84,6 +96,9 @@ class CaptureLine:
             return np.zeros(n, np.int16)
         excess_s = self._available_s(now) - self._wanted_s - n / rate_hz
         self._step = self._control.observe(excess_s, now)
+        if beside is not None:
+            self._control.shrinks = False  # that, too, would move the one against the other
+            self._step = beside.step + self._control.apart
         if (lasting_s := self._control.lasting_s) > FAR_TOO_MUCH_S:
             self._skip(lasting_s)
         while (missing := n - len(self._held)) > 0:

@@ -106,6 +106,8 @@ _GAIN_PER_S = 0.04
 """A millisecond too much is drained at 40 parts in a million, so 100 parts of drift leave it 2.5 ms off."""
 _HASTE_S = 0.01
 """What is off by this much is corrected twice as fast as that, and so on: gentle near the aim."""
+_APART_S = 0.006
+"""So far a buffer that goes along with another may be from its aim before it goes its own way."""
 _NOTHING = 1e-5
 """Ten parts in a million, a quarter of a millisecond off, are not worth a second filter."""
 _OBSERVATIONS = 101
@@ -127,13 +129,14 @@ class FillControl:
     made one of them wrong, this way or that: the median of two seconds is what counts.
 
     `margin_s` is what is kept beyond what blocks need. It grows when the buffer ran dry all the same, and
-    shrinks slowly while it does not.
+    shrinks slowly while it does not (and while `shrinks` is True).
     """
 
-    __slots__ = ("_recent", "_since", "_smooth", "_step", "_until_next", "margin_s")
+    __slots__ = ("_recent", "_since", "_smooth", "_step", "_until_next", "margin_s", "shrinks")
 
     def __init__(self) -> None:
         self.margin_s = FIRST_MARGIN_S
+        self.shrinks = True
         self._recent: deque[float] = deque(maxlen=_OBSERVATIONS)
         self._since: float | None = None
         self.restart()
@@ -160,6 +163,13 @@ class FillControl:
         return self._step
 
     @property
+    def apart(self) -> float:
+        """What a buffer that takes another's steps must add to them: nothing, while it is near its aim."""
+        off = self._smooth or 0.0
+        beyond = max(0.0, abs(off) - _APART_S)
+        return min(MAX_STEP, _GAIN_PER_S * beyond) * (1 if off > 0 else -1)
+
+    @property
     def lasting_s(self) -> float:
         """What has been above the wanted fill for a tenth of a second at least: no late tick does that."""
         recent = self._recent
@@ -170,7 +180,7 @@ class FillControl:
     def _decide(self, now: float) -> None:
         if self._since is None:
             self._since = now
-        elif now - self._since > _QUIET_S and self.margin_s > FIRST_MARGIN_S:
+        elif self.shrinks and now - self._since > _QUIET_S and self.margin_s > FIRST_MARGIN_S:
             self._since = now
             self.margin_s = max(FIRST_MARGIN_S, self.margin_s - _LESS_MARGIN_S)
         usual = sorted(self._recent)[len(self._recent) // 2]

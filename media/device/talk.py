@@ -88,7 +88,7 @@ class TalkPath:
         if self._processor_is_for != wanted:
             self._processor_is_for = wanted
             self._processor = self._settings.make(rate_hz, self.delay_s)
-        far = np.zeros(len(near), np.int16) if reference is line else reference.pull(len(near), rate_hz)
+        far = np.zeros(len(near), np.int16) if reference is line else reference.pull(len(near), rate_hz, line)
         if self._processor is None or len(near) * 100 % rate_hz:
             return near
         return self._processor.process(near, far)

@@ -195,3 +195,35 @@ def test_the_reference_is_what_was_played() -> None:
             line.push(np.full(160, 5000, np.int16), CODEC_HZ)
             back.append(reference.pull(160, CODEC_HZ))
     assert np.concatenate(back[20:]) == pytest.approx(5000, abs=2)
+
+
+def test_a_line_beside_another_keeps_its_distance() -> None:
+    """One clock, 100 parts in a million off, and callbacks that are late in their own ways."""
+    random = Random(7)
+    world = World(100.0, late=lambda: random.uniform(0.0, 0.003))
+    near, far = (CaptureLine(DEVICE_HZ, BLOCK_S, clock_of(world)) for _ in range(2))
+    noise = np.random.default_rng(1).normal(0, 3000, 60 * DEVICE_HZ).astype(np.int16)
+    n, blocks, waiting = int(BLOCK_S * DEVICE_HZ), iter(range(6000)), []
+    heard: list[tuple[Samples, Samples]] = []
+    for event in world.events(50.0):
+        if event == "tick":
+            sound = near.pull(160, CODEC_HZ)
+            heard.append((sound, far.pull(160, CODEC_HZ, near)))
+            continue
+        at = next(blocks) * n
+        near.write(noise[at : at + n])
+        waiting.append(noise[at : at + n])
+        if random.random() < 0.97:
+            while waiting:
+                far.write(waiting.pop(0))
+    ours, theirs = (np.concatenate(side).astype(float) for side in zip(*heard, strict=True))
+    early, late = slice(80_000, 88_000), slice(380_000, 388_000)
+    lags = range(-200, 201)
+
+    def unlike(part: slice, lag: int) -> float:
+        moved = theirs[part.start + lag : part.stop + lag]
+        return float(np.sum((ours[part] - moved) ** 2) / np.sum(ours[part] ** 2))
+
+    lag = min(lags, key=lambda lag: unlike(early, lag))
+    assert min(lags, key=lambda lag: unlike(late, lag)) == lag
+    assert abs(unlike(late, lag) - unlike(early, lag)) < 0.01
