@@ -226,4 +226,4 @@ def test_a_line_beside_another_keeps_its_distance() -> None:
 
     lag = min(lags, key=lambda lag: unlike(early, lag))
     assert min(lags, key=lambda lag: unlike(late, lag)) == lag
-    assert abs(unlike(late, lag) - unlike(early, lag)) < 0.01
+    assert abs(unlike(late, lag) - unlike(early, lag)) < 0.05  # nor by a part of a sample
