@@ -55,7 +55,7 @@ class FixedGenerators:
         return {"command": peer, "calls": [call]}
 
     def signalling(self, peer: str, rate: int, seconds: float, mode: str) -> Result:
-        if peer == "ours" and rate == 500:
+        if peer == "ours" and rate == 800:
             return {"command": "ours", "error": "it died"}
         return {"command": peer, "cpu_ms_per_call": 0.5, "ok": 10, "failed": 0}
 
