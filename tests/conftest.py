@@ -1,5 +1,6 @@
 """What all tests share: where the test data that nobody on this project wrote is found."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -27,6 +28,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="together: only what may run beside other tests; alone: only tests/interop, whose calls with "
         "other programs are timed by the clock",
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: some tests wait for sound that takes its time."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests need not be looked through again and again: 6 % of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.thoroughness import long
+
 ROOT = Path(__file__).resolve().parents[2]
 ID = r"[0-9a-f]{8}\.\.\."
 LOCAL = r"127\.0\.0\.1:\d+"
@@ -238,7 +240,7 @@ LIBRARY_USE = [
         pytest.param(5, RUN_ALL, marks=pytest.mark.slow),
         pytest.param(6, SIP_CALL, marks=pytest.mark.slow),
         (7, LIBRARY_USE),
-        pytest.param(8, SIMULATED_HOUR, marks=pytest.mark.slow),
+        pytest.param(8, SIMULATED_HOUR, marks=[pytest.mark.slow, long]),
     ],
     ids=[
         "peer_to_peer",
