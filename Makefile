@@ -37,11 +37,12 @@ call: $(VENV)/.installed
 test check interop: export PYTHONDONTWRITEBYTECODE :=
 test check interop: export PYTHONPYCACHEPREFIX := $(abspath $(VENV))/pycache
 
-# Side by side on all cores, and then, alone, what calls other programs: its sound is timed by the clock.
+# Side by side on all cores, and then what calls other programs, two files at a time: its sound is timed by the
+# clock, so it shall not wait for cores, but it can wait for other calls.
 # No tests in one part (pytest's code 5) is no failure, in both it is. ARGS='-n0 -s' shows prints.
 test: $(VENV)/.installed-dev
 	@result=5; \
-	for part in "--part=together -n auto --dist=worksteal" "--part=alone"; do \
+	for part in "--part=together -n auto --dist=worksteal" "--part=alone -n 2 --dist=loadfile"; do \
 		$(BIN)/python -m pytest $$part -rs $(ARGS); code=$$?; \
 		case $$code-$$result in 5-*) ;; 0-5) result=0 ;; 0-*) ;; *) result=$$code ;; esac; \
 		[ $$code -ne 2 ] || break; \
@@ -60,7 +61,7 @@ format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix .
 
 interop: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -m interop -rs $(ARGS)
+	@$(BIN)/python -m pytest --part=alone -n 2 --dist=loadfile -rs $(ARGS)
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks.run $(ARGS)

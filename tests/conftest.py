@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--part",
         choices=("together", "alone"),
         help="together: only what may run beside other tests; alone: only tests/interop, whose calls with "
-        "other programs are timed by the clock",
+        "other programs are timed by the clock and need cores that are free",
     )
 
 
