@@ -333,14 +333,17 @@ def test_a_peer_transfers_us(play: Play, kind: str, theirs: Transport, way: Tran
     play(scene)
 
 
-@pytest.mark.parametrize("kind", ["linphone"])
+@pytest.mark.parametrize("kind", ["baresip", "linphone"])
 def test_a_peer_takes_part_in_attended_transfers(play: Play, kind: str) -> None:
-    """Ours connects it with another phone of ours, once as the transferee and once as the target."""
+    """Ours connects it with another of ours: as the transferee, and as the target if it knows Replaces."""
 
     async def scene(stage: Stage) -> None:
         alice, carol = await stage.ours(A), await stage.ours(C, "tcp")
         peer, user = await stage.peer(kind)
-        for transferee, target in ((user, carol.user), (carol.user, user)):
+        pairs = [(user, carol.user)]
+        if kind != "baresip":  # baresip 1.0 answers it by 420
+            pairs.append((carol.user, user))
+        for transferee, target in pairs:
             first = await alice.call(stage.proxy.uri(transferee))
             second = await alice.call(stage.proxy.uri(target))
             await first.transfer_to(second)

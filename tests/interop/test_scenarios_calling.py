@@ -34,6 +34,8 @@ class Outcome(NamedTuple):
 
     act: Act | Answer | None
     why_not: str = ""
+    loses_by_chance: bool = False
+    """The scenario itself drops every other message, and does not always get over it: up to ten tries."""
 
 
 # What we do when we call.
@@ -203,7 +205,7 @@ DRACHTIO_SERVER: dict[str, Outcome] = {
     "uas-ackbye.xml": Outcome(give_up),
     "uas-bad-bye.xml": Outcome(wait, "wants 481 for a BYE in an early dialog, which is 200 (s15.1.2)"),
     "uas-cancel.xml": Outcome(give_up),
-    "uas-drop-one-200.xml": Outcome(talk),
+    "uas-drop-one-200.xml": Outcome(talk, loses_by_chance=True),
     "uas-fail-480.xml": Outcome(wait, OWN_HEADER),
     "uas-invite-delay.xml": Outcome(talk),
     "uas-reinvite-bye.xml": Outcome(wait, "wants 100 to a re-INVITE that is answered at once"),
@@ -249,7 +251,7 @@ def test_the_lists_are_the_catalogue_s(scenarios: Path) -> None:
 def test_the_page_of_the_docs_says_the_same() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "scenarios.md").read_text()
     for outcomes in ALL:
-        for name, (act, why_not) in outcomes.items():
+        for name, (act, why_not, _) in outcomes.items():
             said = ("not passed: " if act is not None else "") + why_not if why_not else "passed"
             assert f"| `{name}` | {said} |" in page
 
@@ -305,12 +307,15 @@ def check(
     parties = {name: (next(addresses), next(addresses)) for name in acts}
 
     async def main() -> None:
-        found = await asyncio.gather(
-            *(
-                play(scenarios / name, *parties[name], folder / name, act, timeout_s)
-                for name, act in acts.items()
-            )
-        )
+        async def outcome_of(name: str, act: Callable[..., Awaitable[None]]) -> str:
+            why = ""
+            for _ in range(10 if outcomes[name].loses_by_chance else 1):
+                why = await play(scenarios / name, *parties[name], folder / name, act, timeout_s)
+                if not why:
+                    break
+            return why
+
+        found = await asyncio.gather(*(outcome_of(name, act) for name, act in acts.items()))
         surprises = []
         for (name, outcome), why in zip(((n, outcomes[n]) for n in acts), found, strict=True):
             if bool(why) != bool(outcome.why_not):
