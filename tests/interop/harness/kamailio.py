@@ -113,8 +113,8 @@ class Kamailio(PeerProcess):
             switches.append("RTPENGINE")
             environment["RTPENGINE_ADDRESS"] = "{}:{}".format(*rtpengine.control)
         command = [
-            "kamailio", "-DD", "-E", "-m", "64", "-M", "8", "-Y", str(folder),
-            "-P", str(folder / "kamailio.pid"), "-f", str(DEPLOY / "kamailio.cfg"),
+            "kamailio", "-DD", "-E", "-m", "64", "-M", "8", "-Y", str(site),
+            "-P", str(site / "kamailio.pid"), "-f", str(DEPLOY / "kamailio.cfg"),
         ]  # fmt: skip
         for switch in switches:
             command += ["-A", f"WITH_{switch}"]
