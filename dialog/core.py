@@ -189,10 +189,14 @@ class Core:
         body: bytes | None,
         content_type: str = "application/sdp",
         headers: Iterable[tuple[str, str]] = (),
+        held: bool = False,
     ) -> InviteUsage:
-        """Start a call; `body` None lets the peer make the offer. LocalProtocolError for an unusable URI."""
+        """Start a call; `body` None lets the peer make the offer. LocalProtocolError for an unusable URI.
+
+        `held`: nothing is sent before `usage.start(offer)`.
+        """
         self.act()
-        return InviteUsage.calling(self, target, from_, body, content_type, tuple(headers))
+        return InviteUsage.calling(self, target, from_, body, content_type, tuple(headers), held)
 
     def options(self, target: str, *, from_: NameAddr | str) -> None:
         """Ask what `target` can do; OptionsAnswered tells."""

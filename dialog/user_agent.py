@@ -115,10 +115,11 @@ class UserAgent:
         body: bytes | None,
         content_type: str = "application/sdp",
         headers: Iterable[tuple[str, str]] = (),
+        held: bool = False,
     ) -> InviteUsage:
-        """Call `target`; with `body` None the peer makes the offer."""
+        """Call `target`; with `body` None the peer makes the offer, or, `held`, we do by `usage.start`."""
         return self._started().invite(
-            target, from_=from_, body=body, content_type=content_type, headers=headers
+            target, from_=from_, body=body, content_type=content_type, headers=headers, held=held
         )
 
     def options(self, target: str, from_: NameAddr | str | None = None) -> None:

@@ -40,7 +40,7 @@ class Branch:
         """Whether the exchange of the INVITE is over; one of an UPDATE may be open all the same."""
         self.peer_allows: frozenset[str] = frozenset()
         """Methods that the peer's Allow named last."""
-        self._usage = usage
+        self._usage: InviteUsage | None = usage
         self._updating: Updating | None = None
 
     @property
@@ -52,6 +52,7 @@ class Branch:
     def updating(self) -> Updating:
         """Its UPDATEs; made when there is one, for most calls have none."""
         if self._updating is None:
+            assert self._usage is not None, "nothing is asked of a branch whose call is over"
             self._updating = Updating(self._usage, self)
         return self._updating
 
@@ -92,3 +93,8 @@ class Branch:
         if self._updating is not None:
             self._updating.stop()
         self.asker = None
+
+    def release(self) -> None:
+        """The dialog is over. Without the way back the call is freed with its last user, and a busy phone
+        need not stop for the collector of cycles."""
+        self._usage = self._updating = None

@@ -50,7 +50,7 @@ _OF_ONE_TRY = ("Via", "Contact", "Session-Expires", "Min-SE", "Authorization", "
 class Caller:
     """Our INVITE until its last 2xx has been acknowledged."""
 
-    def __init__(self, usage: InviteUsage, request: Request, offered: bool) -> None:
+    def __init__(self, usage: InviteUsage, request: Request, offered: bool, held: bool = False) -> None:
         self._usage = usage
         self._core = usage.core
         self._request = request
@@ -64,7 +64,7 @@ class Caller:
         self._pracks: dict[str, Prack] = {}
         self._acks: dict[str, SentAck] = {}
         self._winner: str | None = None
-        self._outgoing = self._send()
+        self._outgoing = None if held else self._send()
 
     @property
     def early_dialogs(self) -> list[str]:
@@ -87,11 +87,21 @@ class Caller:
         self._cancelled = True
         self._cancel_reason = reason
         self._usage.state = UsageState.ENDING
-        self._outgoing.abandoned = True
-        if self._outgoing.transaction is None:
+        if self._outgoing is not None:
+            self._outgoing.abandoned = True
+        transaction = self._transaction
+        if transaction is None:
             self._fail(487, reason_phrase(487), "cancelled")
-        elif self._outgoing.transaction.state is State.PROCEEDING:
+        elif transaction.state is State.PROCEEDING:
             self._send_cancel()
+
+    def start(self, body: bytes, content_type: str) -> None:
+        """Send the INVITE that was held back, with our offer."""
+        if self._outgoing is not None:
+            raise LocalProtocolError("the INVITE of this call was sent before")
+        self._request.headers.add("Content-Type", content_type)
+        self._request.body = body
+        self._outgoing = self._send()
 
     def accept(self, body: bytes) -> None:
         """Put the answer to a late offer into the ACK."""
@@ -131,9 +141,15 @@ class Caller:
             self._fail(487, reason_phrase(487), "cancelled")
         elif not self._tried_next(408 if cause == "timeout" else 503):
             status = 408 if cause == "timeout" else 503
-            self._fail(status, self._outgoing.why or reason_phrase(status), cause)
+            why = "" if self._outgoing is None else self._outgoing.why
+            self._fail(status, why or reason_phrase(status), cause)
 
     # Tries.
+
+    @property
+    def _transaction(self) -> ClientTransaction | None:
+        """The newest one; none before the INVITE has left."""
+        return None if self._outgoing is None else self._outgoing.transaction
 
     def _send(self) -> Outgoing:
         request = self._request
@@ -235,7 +251,7 @@ class Caller:
 
     def _new_branch(self, response: Response) -> Branch:
         dialog = Dialog.from_response(self._request, response)
-        transaction = self._outgoing.transaction
+        transaction = self._transaction
         dialog.flow = None if transaction is None else transaction.flow
         return Branch(self._usage, dialog, Exchange.OURS if self._offered else Exchange.NOTHING)
 
@@ -310,7 +326,7 @@ class Caller:
     # The end.
 
     def _send_cancel(self) -> None:
-        transaction = self._outgoing.transaction
+        transaction = self._transaction
         if transaction is None:
             return
         cancel = cancel_for(transaction.request, self._cancel_reason)
@@ -319,8 +335,8 @@ class Caller:
         self._patience = self._core.queue.start(self._core.config.timers.patience, self._abandon)
 
     def _abandon(self) -> None:
-        if self._outgoing.transaction is not None:
-            self._outgoing.transaction.give_up()
+        if self._transaction is not None:
+            self._transaction.give_up()
         self._fail(487, reason_phrase(487), "cancelled")
 
     def _fail(self, status: int, reason: str, cause: FailureCause, response: Response | None = None) -> None:

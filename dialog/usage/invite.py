@@ -56,7 +56,7 @@ class InviteUsage(SessionUsage):
         self._callee: Callee | None = None
         self.sharers = Sharers()
         """Other usages of the call's dialog; while there are any, the dialog outlives the call."""
-        self._modifying = Modifying(self)
+        self._modifying: Modifying | None = None
         self.timer = SessionTimer(self)
         self._held_bye: str | None = None
         core.add_usage(self)
@@ -70,13 +70,14 @@ class InviteUsage(SessionUsage):
         body: bytes | None,
         content_type: str,
         headers: Sequence[tuple[str, str]],
+        held: bool = False,
     ) -> InviteUsage:
-        """Send an INVITE; called by the core."""
+        """Send an INVITE, or hold it back until `start`; called by the core."""
         request = invitation(core, target, from_, body, content_type, headers)
         usage = cls(core, Role.UAC, request)
         for name, value in usage.timer.request_fields():
             request.headers.add(name, value)
-        usage._caller = Caller(usage, request, offered=bool(body))
+        usage._caller = Caller(usage, request, offered=held or bool(body), held=held)
         return usage
 
     @classmethod
@@ -117,17 +118,26 @@ class InviteUsage(SessionUsage):
 
     # What the application may do.
 
+    def start(self, body: bytes, content_type: str = "application/sdp") -> None:
+        """Caller: send the INVITE that was held back, with this offer; nothing when the call was given up."""
+        caller = self._as_caller("start")
+        self.core.check_length(body)
+        if self.state is UsageState.CALLING:
+            self.core.act()
+            caller.start(body, content_type)
+
     def cancel(self, reason: str | None = None) -> None:
         """Caller: give up before the answer; CallFailed follows. `reason` is a Reason header value.
 
         Nothing happens when the call is over or ending already.
         """
-        caller = self._as_caller("cancel")
+        if self.role is not Role.UAC:
+            raise LocalProtocolError("only the caller can cancel a call")
         check_line(reason)
         check_before_answer(self.state)
-        if self.state not in (UsageState.ENDING, UsageState.ENDED):
+        if self._caller is not None and self.state is not UsageState.ENDING:
             self.core.act()
-            caller.cancel(reason)
+            self._caller.cancel(reason)
 
     def ring(self, status: int = 180) -> None:
         """Callee: a provisional response without a body."""
@@ -209,7 +219,7 @@ class InviteUsage(SessionUsage):
         elif request.method == "BYE":
             self._receive_bye(incoming)
         elif request.method == "INVITE":
-            self._modifying.receive(incoming)
+            self.modifying.receive(incoming)
         elif request.method == "UPDATE":
             branch.updating.receive(incoming)
         elif request.method == "PRACK" and self._callee is not None:
@@ -223,9 +233,17 @@ class InviteUsage(SessionUsage):
         """An ACK in our dialog: of the first INVITE or of a re-INVITE, as its CSeq says."""
         if self._callee is not None and self._callee.awaits_ack:
             self._callee.on_ack(ack)
-        self._modifying.on_ack(ack)
+        if self._modifying is not None:
+            self._modifying.on_ack(ack)
 
     # What the machines of this call share.
+
+    @property
+    def modifying(self) -> Modifying:
+        """Its re-INVITEs."""
+        if self._modifying is None:
+            self._modifying = Modifying(self)
+        return self._modifying
 
     def establish(self, branch: Branch) -> None:
         """This is the call's branch."""
@@ -236,7 +254,7 @@ class InviteUsage(SessionUsage):
         """The session timer wants a refresh: an UPDATE where the peer takes it, else a re-INVITE, whose offer
         only the application can make (RFC 4028 section 7.4)."""
         branch = self.confirmed_branch
-        busy = self._modifying.underway or self._modifying.busy_in or branch.updating_out
+        busy = self.modify_underway or self.modify_busy_in or branch.updating_out
         if self.state is not UsageState.CONFIRMED or busy or not branch.quiet:
             self.timer.refresh_failed()
         elif "UPDATE" in branch.peer_allows:
@@ -310,18 +328,23 @@ class InviteUsage(SessionUsage):
             # Lingering transactions remember their bytes, not the call: 32 s of calls would be a lot to keep.
             self._callee.release()
             self._callee = None
+        self._caller = None
+        self.timer.release()
         self._release_dialog()
         self.core.remove_usage(self)
 
     def _stop_changes(self) -> None:
         self.timer.stop()
-        self._modifying.stop()
+        if self._modifying is not None:
+            self._modifying.stop()
         if self.branch is not None:
             self.branch.stop()
 
     def _release_dialog(self) -> None:
         if self.branch is not None and not self.sharers:
             self.core.remove_dialog(self.branch.dialog.key)
+            self.branch.release()
+            self._modifying = None
 
     def _bye_done(self) -> None:
         self.finish(CallEnded(self, "local", self._held_bye or ""))
@@ -344,11 +367,6 @@ class InviteUsage(SessionUsage):
             incoming.respond(481)
         else:
             handler(self, incoming)
-
-    def _as_caller(self, verb: str) -> Caller:
-        if self._caller is None:
-            raise LocalProtocolError(f"only the caller can {verb} a call")
-        return self._caller
 
     def _unanswered(self, verb: str) -> Callee:
         if self.role is Role.UAC:

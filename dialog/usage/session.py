@@ -31,7 +31,8 @@ class SessionUsage:
     branch: Branch | None
     timer: SessionTimer
     _caller: Caller | None
-    _modifying: Modifying
+    _modifying: Modifying | None
+    """The re-INVITEs; made when there is one, for most calls have none."""
 
     # What the application may ask.
 
@@ -60,14 +61,14 @@ class SessionUsage:
     def reinvite(self, body: bytes | None) -> None:
         """Offer a changed session, or (None) ask for an offer; ModifyAccepted or ModifyFailed follows."""
         check_confirmed(self.state)
-        self._modifying.reinvite(body or b"")
+        self.modifying.reinvite(body or b"")
 
     def update(self, body: bytes, early_dialog: str | None = None) -> None:
         """Offer a changed session by UPDATE, also before the call is answered: ModifyAccepted or ModifyFailed
         follows. `early_dialog` names the branch of a forked call; without it, the only one."""
         check_body(body)
         branch = self._branch_to_update(early_dialog)
-        if not branch.quiet or self._modifying.underway:
+        if not branch.quiet or self.modify_underway:
             raise LocalProtocolError("no UPDATE now: an offer is open, or none was ever answered")
         self.core.check_length(body)
         self.core.act()
@@ -102,7 +103,7 @@ class SessionUsage:
         For an application that answered the peer's offer meanwhile, and whose own is out of date by that.
         """
         check_body(body)
-        self._modifying.replace_offer(body)
+        self.modifying.replace_offer(body)
 
     # What the machines of this call share.
 
@@ -125,12 +126,17 @@ class SessionUsage:
     @property
     def modify_busy_in(self) -> bool:
         """A re-INVITE of the peer is unanswered, or waits for the ACK with its answer."""
-        return self._modifying.busy_in
+        return self._modifying is not None and self._modifying.busy_in
 
     @property
     def modify_busy_out(self) -> bool:
         """A re-INVITE of ours is on the wire."""
-        return self._modifying.busy_out
+        return self._modifying is not None and self._modifying.busy_out
+
+    @property
+    def modify_underway(self) -> bool:
+        """A re-INVITE of ours is on the wire, or waits to be tried again."""
+        return self._modifying is not None and self._modifying.underway
 
     def find_branch(self, tag: str) -> Branch | None:
         """The dialog with this remote tag."""

@@ -77,6 +77,7 @@ class SessionTimer:
     """The session timer of one call."""
 
     __slots__ = (
+        "_core",
         "_deadline",
         "_min_se",
         "_preferred",
@@ -90,7 +91,8 @@ class SessionTimer:
 
     def __init__(self, usage: InviteUsage) -> None:
         config = usage.core.config
-        self._usage = usage
+        self._core = usage.core
+        self._usage: InviteUsage | None = usage
         self._wanted = config.session_expires
         self._min_se = max(config.min_se, DEFAULT_MIN_SE)
         self._preferred = config.session_refresher
@@ -172,7 +174,7 @@ class SessionTimer:
     def refresh_failed(self) -> None:
         """A refresh came to nothing, and the call goes on: try again before the session expires."""
         if self.interval is not None and self.we_refresh:
-            left = self._deadline - self._usage.core.now
+            left = self._deadline - self._core.now
             self._arm(max(1.0, min(left, self.interval / 16)), self._refresh)
 
     def stop(self) -> None:
@@ -181,6 +183,11 @@ class SessionTimer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def release(self) -> None:
+        """The call is over: stop, and let it go (see `Branch.release`)."""
+        self.stop()
+        self._usage = None
 
     def _refresher(self, theirs: SessionExpires | None, known: bool) -> Refresher:
         """Who refreshes, in the words of the request being answered (table 2)."""
@@ -195,27 +202,29 @@ class SessionTimer:
     def _start(self, interval: int, we_refresh: bool) -> None:
         self.interval = interval
         self.we_refresh = we_refresh
-        self._deadline = self._usage.core.now + interval - min(32.0, interval / 3)
+        self._deadline = self._core.now + interval - min(32.0, interval / 3)
         if we_refresh:
             self._arm(interval / 2, self._refresh)
         else:
-            self._arm(self._deadline - self._usage.core.now, self._expire)
+            self._arm(self._deadline - self._core.now, self._expire)
 
     def _refresh(self) -> None:
         assert self.interval is not None
-        left = self._deadline - self._usage.core.now
+        left = self._deadline - self._core.now
         if left <= 0:
             self._expire()
             return
         self._arm(left, self._expire)
-        self._usage.refresh_session()
+        if self._usage is not None:
+            self._usage.refresh_session()
 
     def _expire(self) -> None:
         """Section 10: BYE a little before the end, so that it arrives while both still know the session."""
         self.stop()
-        self._usage.session_expired()
+        if self._usage is not None:
+            self._usage.session_expired()
 
     def _arm(self, delay: float, action: Callable[[], None]) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._usage.core.queue.start(delay, action)
+        self._timer = self._core.queue.start(delay, action)
