@@ -120,19 +120,18 @@ class InviteUsage(SessionUsage):
 
     def start(self, body: bytes, content_type: str = "application/sdp") -> None:
         """Caller: send the INVITE that was held back, with this offer; nothing when the call was given up."""
-        caller = self._as_caller("start")
+        self._check_caller("start")
         self.core.check_length(body)
-        if self.state is UsageState.CALLING:
+        if self._caller is not None and self.state is UsageState.CALLING:
             self.core.act()
-            caller.start(body, content_type)
+            self._caller.start(body, content_type)
 
     def cancel(self, reason: str | None = None) -> None:
         """Caller: give up before the answer; CallFailed follows. `reason` is a Reason header value.
 
         Nothing happens when the call is over or ending already.
         """
-        if self.role is not Role.UAC:
-            raise LocalProtocolError("only the caller can cancel a call")
+        self._check_caller("cancel")
         check_line(reason)
         check_before_answer(self.state)
         if self._caller is not None and self.state is not UsageState.ENDING:
@@ -367,6 +366,10 @@ class InviteUsage(SessionUsage):
             incoming.respond(481)
         else:
             handler(self, incoming)
+
+    def _check_caller(self, verb: str) -> None:
+        if self.role is not Role.UAC:
+            raise LocalProtocolError(f"only the caller can {verb} a call")
 
     def _unanswered(self, verb: str) -> Callee:
         if self.role is Role.UAC:

@@ -108,6 +108,11 @@ class SessionUsage:
     # What the machines of this call share.
 
     @property
+    def modifying(self) -> Modifying:
+        """Its re-INVITEs."""
+        raise NotImplementedError
+
+    @property
     def confirmed_branch(self) -> Branch:
         """The call's branch, where there must be one."""
         assert self.branch is not None
