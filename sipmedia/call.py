@@ -346,6 +346,11 @@ class Call(TransferringCall, Identified):
         self.report(error, "an incoming call was refused")
         self._reject(refused.status, None, "local", [refused.warning(self._config.user_agent or "phone")])
 
+    def cannot_offer(self, error: MediaError) -> None:
+        """The INVITE that was held back will never leave."""
+        self.usage.cancel()
+        self._finish("local", CallFailed(refusal(error).status, str(error), "media"))
+
     def _nobody_answered(self) -> None:
         if self.incoming:
             self._reject(480, None, "timeout")

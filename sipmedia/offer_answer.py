@@ -108,6 +108,20 @@ class OfferAnswer:
         """Whether the far end does not want to hear us now (RFC 3264 s8.4)."""
         return self.session is not None and self.agreed and not self.session.direction.sends
 
+    def must_ask(self) -> bool:
+        """Whether our first offer has to wait for `gather`; its ports are taken then."""
+        config = self.manager.config
+        if config.stun_server is None or config.advertised_ip is not None:
+            return False
+        self.adopt(self.manager.create_session())
+        assert self.session is not None
+        try:
+            self.session.take_ports(self._constraints)
+        except BaseException:
+            self.close()
+            raise
+        return True
+
     async def gather(self) -> None:
         """Find out our address outside before the first offer or answer, where the manager knows whom to ask.
 

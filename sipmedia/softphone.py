@@ -28,6 +28,7 @@ from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed, Transport
 from sipmedia.events import CallCreated, ErrorOccurred, IncomingCall
 from sipmedia.identity import anonymous_headers
 from sipmedia.offer_answer import OfferAnswer
+from sipmedia.outside import offer_from_outside
 from sipmedia.parties import CallState
 from sipmedia.registration import RegisteringPhone
 from sipmedia.several_calls import SeveralCalls
@@ -209,7 +210,8 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
         headers: Sequence[tuple[str, str]] = (),
         anonymous: bool = False,
     ) -> Call:
-        """Place a call to a SIP URI; returns at once, before anything is sent.
+        """Place a call to a SIP URI; returns at once, before anything is sent. With a STUN server, that is
+        asked for our address outside first.
 
         ``codecs``: for this call, best first. ``headers``: more header fields for the INVITE. ``late_offer``:
         leave the offer to the far end (RFC 3261 s13.2.1), for gateways that want it so. ``anonymous``: do not
@@ -218,36 +220,23 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
         :raises InvalidAddress: for a URI that cannot be called. :raises PhoneClosed: when the phone is not
             open. May raise :class:`media.MediaError` (no free port, no such codec).
         """
-        media = self._media_towards(target, codecs)
-        return self._place(target, account, media, headers, late_offer=late_offer, anonymous=anonymous)
-
-    def _media_towards(self, target: str, codecs: Sequence[str] | None) -> OfferAnswer:
-        self._open_agent()
-        check_transport(target, self._transports)
-        return self._offer_answer(codecs, lambda: host_of(target))
-
-    def _place(
-        self,
-        target: str,
-        account: Account | None,
-        media: OfferAnswer,
-        headers: Sequence[tuple[str, str]],
-        *,
-        late_offer: bool,
-        anonymous: bool,
-    ) -> Call:
         agent = self._open_agent()
+        check_transport(target, self._transports)
+        media = self._offer_answer(codecs, lambda: host_of(target))
         account = account or self.accounts[0]
         self._know(account, agent)
-        body = None if late_offer else media.offer()
+        asks = not late_offer and media.must_ask()
+        body = None if late_offer or asks else media.offer()
         try:
             caller, named = anonymous_headers(account) if anonymous else (account.address, [])
-            usage = agent.invite(target, from_=caller, body=body, headers=[*headers, *named])
+            usage = agent.invite(target, from_=caller, body=body, headers=[*headers, *named], held=asks)
         except (ParseError, LocalProtocolError, BadAddress) as error:
             media.close()
             raise InvalidAddress(f"cannot call {target!r}: {why_not(error)}") from error
         call = self._adopt(usage, media, incoming=False)
         call.give_up_after(self.config.no_answer_timeout)
+        if asks:
+            self.spawn(offer_from_outside(call, media), "asking a STUN server before a call")
         return call
 
     async def call(
@@ -262,12 +251,11 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
     ) -> Call:
         """Place a call and wait until it is answered; raises as :meth:`dial`, and :class:`CallFailed`.
 
-        Cancelling it cancels the call. With a STUN server our address outside is asked for first.
+        Cancelling it cancels the call.
         """
-        media = self._media_towards(target, codecs)
-        if not late_offer:
-            await media.gather()
-        call = self._place(target, account, media, headers, late_offer=late_offer, anonymous=anonymous)
+        call = self.dial(
+            target, account, codecs=codecs, late_offer=late_offer, headers=headers, anonymous=anonymous
+        )
         await call.answered()
         return call
 
@@ -352,7 +340,9 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
 
     def _make_manager(self, host: str) -> MediaManager:
         settings = self._settings or ManagerConfig(
-            advertised_ip=self.config.advertised_host, stun_server=self.config.stun_server
+            advertised_ip=self.config.advertised_host,
+            stun_server=self.config.stun_server,
+            stun_timeout_s=self.config.stun_timeout,
         )
         if settings.default_local_ip == ManagerConfig().default_local_ip:  # not asked for: as SIP does
             settings = replace(settings, default_local_ip=host)

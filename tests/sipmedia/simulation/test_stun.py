@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from media import ManagerConfig, PortRange
+from media import ManagerConfig, PortRange, PortsExhausted, UnknownCodec
 from media.audio.graph import SampleSource
 from media.audio.synthesis import melody
 from media.frame import AudioFrame
@@ -41,7 +41,8 @@ class Ear:
 
 
 @pytest.mark.parametrize("kind", ["full_cone", "port_restricted"])
-def test_a_call_out_of_a_private_network(kind: Any) -> None:
+@pytest.mark.parametrize("dials", [False, True])
+def test_a_call_out_of_a_private_network(kind: Any, dials: bool) -> None:
     network = Network(seed=2)
     alices = network.nat(kind, "198.51.100.1").host("192.168.1.10")
     bobs, outside = network.host("198.51.100.2"), network.host(SERVER[0])
@@ -60,7 +61,11 @@ def test_a_call_out_of_a_private_network(kind: Any) -> None:
             alice = Softphone(Account("sip:alice@192.168.1.10"), bind="192.168.1.10:5060", config=STUN)
         async with bob, alice:
             bob.on("incoming_call", answer)
-            call = await alice.call("sip:bob@198.51.100.2")
+            if dials:
+                call = alice.dial("sip:bob@198.51.100.2")
+                await call.answered()
+            else:
+                call = await alice.call("sip:bob@198.51.100.2")
             assert b"c=IN IP4 198.51.100.1" in call.usage.request.body
             ears.append(Ear(call))
             await asyncio.sleep(2)
@@ -87,6 +92,116 @@ def test_a_cancelled_wait_gives_everything_back() -> None:
             await asyncio.sleep(0.1)
             assert phone.media.ports.in_use == 0
             assert phone.media.list_sessions() == []
+
+    Simulation(network).run(main())
+
+
+@pytest.mark.parametrize("server", [SERVER, ("stun.example.org", 3478)], ids=["silent", "name hangs"])
+def test_a_dead_server_holds_a_call_up_for_no_longer_than_the_setting(server: tuple[str, int]) -> None:
+    network = Network(seed=2)
+    here, there = network.host("10.0.0.1"), network.host("10.0.0.2")
+    network.host(SERVER[0])
+    network.names_hang = True
+    came: list[float] = []
+
+    async def answer(event: IncomingCall) -> None:
+        came.append(asyncio.get_running_loop().time())
+        await event.call.answer()
+
+    async def main() -> None:
+        with here:
+            config = PhoneConfig(stun_server=server, stun_timeout=1.5)
+            alice = Softphone(Account("sip:alice@10.0.0.1"), bind="10.0.0.1:5060", config=config)
+        with there:
+            bob = Softphone(Account("sip:bob@10.0.0.2"), bind="10.0.0.2:5060")
+        async with alice, bob:
+            bob.on("incoming_call", answer)
+            began = asyncio.get_running_loop().time()
+            call = alice.dial("sip:bob@10.0.0.2")
+            assert asyncio.get_running_loop().time() == began
+            await call.answered()
+            assert came[0] - began == pytest.approx(1.5, abs=0.1)
+            assert b"c=IN IP4 10.0.0.1" in call.usage.request.body
+            assert [entry.label for entry in call.trace.entries()][:1] == ["INVITE"]
+            await call.hangup()
+
+    Simulation(network).run(main())
+
+
+@pytest.mark.parametrize("way", ["hangup", "close", "no answer"])
+def test_a_call_given_up_before_the_server_has_answered_is_never_sent(way: str) -> None:
+    network = Network(seed=2)
+    here = network.host("10.0.0.1")
+    network.host(SERVER[0])
+    network.host("10.0.0.2")
+
+    async def main() -> None:
+        with here:
+            config = PhoneConfig(stun_server=SERVER, no_answer_timeout=1.0)
+            phone = Softphone(Account("sip:alice@10.0.0.1"), bind="10.0.0.1:5060", config=config)
+        async with phone:
+            call = phone.dial("sip:bob@10.0.0.2")
+            assert phone.media.ports.in_use == 1
+            await asyncio.sleep(0.2)
+            if way == "hangup":
+                await call.hangup("changed my mind")
+            elif way == "close":
+                await phone.aclose()
+            with pytest.raises(CallFailed) as caught:
+                await call.answered()
+            ended = await call.ended()
+            assert (ended.status, ended.by) == {
+                "hangup": (487, "local"),
+                "close": (487, "closed"),
+                "no answer": (408, "timeout"),
+            }[way]
+            assert caught.value.status == ended.status
+            await asyncio.sleep(5)
+            assert call.trace.entries() == []
+            if way != "close":
+                assert phone.media.ports.in_use == 0
+                assert phone.calls == []
+
+    Simulation(network).run(main())
+
+
+def test_without_a_free_port_nothing_is_dialled() -> None:
+    network = Network(seed=2)
+    here = network.host("10.0.0.1")
+    network.host(SERVER[0])
+
+    async def main() -> None:
+        few = ManagerConfig(stun_server=SERVER, rtp_port_range=PortRange(20000, 20001))
+        with here:
+            phone = Softphone(Account("sip:alice@10.0.0.1"), bind="10.0.0.1:5060", media=few)
+        async with phone:
+            phone.media.create_offer()  # takes the only pair
+            with pytest.raises(PortsExhausted):
+                phone.dial("sip:bob@10.0.0.2")
+            with pytest.raises(UnknownCodec):
+                phone.dial("sip:bob@10.0.0.2", codecs=["nonsense"])
+            assert phone.calls == []
+            assert len(phone.media.list_sessions()) == 1
+
+    Simulation(network).run(main())
+
+
+def test_an_offer_that_cannot_be_made_after_all_fails_the_call() -> None:
+    network = Network(seed=2)
+    here = network.host("10.0.0.1")
+    network.host(SERVER[0])
+
+    async def main() -> None:
+        with here:
+            phone = Softphone(Account("sip:alice@10.0.0.1"), bind="10.0.0.1:5060", config=STUN)
+        async with phone:
+            call = phone.dial("sip:bob@10.0.0.2")
+            assert call.session is not None
+            call.session.close()
+            with pytest.raises(CallFailed) as caught:
+                await call.answered()
+            assert caught.value.cause == "media"
+            assert call.trace.entries() == []
 
     Simulation(network).run(main())
 

@@ -1,0 +1,34 @@
+"""A call whose offer waits until a STUN server has told what our address is outside of a NAT."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from media import MediaError
+from sipmedia.parties import CallState
+
+if TYPE_CHECKING:
+    from sipmedia.call import Call
+    from sipmedia.offer_answer import OfferAnswer
+
+
+async def offer_from_outside(call: Call, media: OfferAnswer) -> None:
+    """Ask, and send the INVITE that was held back; at once without an answer, when the server is silent for
+    too long. Nothing is sent for a call that was given up meanwhile."""
+    over = asyncio.ensure_future(call.ended())
+    asking = asyncio.ensure_future(media.gather())
+    try:
+        await asyncio.wait([over, asking], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        over.cancel()
+        asking.cancel()
+    try:
+        await asking
+        if call.state is not CallState.ENDED:
+            call.usage.start(media.offer())
+    except MediaError as error:
+        call.cannot_offer(error)
+    except asyncio.CancelledError:
+        if call.state is not CallState.ENDED:
+            raise
