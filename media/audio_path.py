@@ -222,6 +222,10 @@ class AudioPath:
         with self._lock:
             if session in self._users:
                 self._users.remove(session)
+            over = self._closed and not self._users
+        if over:
+            self.playlist.release()
+            self._source = None
 
     def _source_failed(self, error: Exception) -> None:
         if self._handle is not None:

@@ -57,7 +57,7 @@ class DriverStatistics:
 class StreamHandle:
     """One open stream, as its owner sees it; every method from any thread, none waits."""
 
-    __slots__ = ("_driver", "_plan", "_sockets", "_stream")
+    __slots__ = ("_driver", "_final", "_plan", "_sockets", "_stream")
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class StreamHandle:
         self._driver = driver
         self._sockets = sockets
         self._plan = plan
+        self._final: StreamStatistics | None = None
         runtime = driver.runtime
         self._stream = Stream(
             self,
@@ -165,7 +166,13 @@ class StreamHandle:
 
     def statistics(self) -> StreamStatistics:
         """What was counted so far; after `close` the final counts."""
-        return self._stream.statistics(self._sockets.send_errors)
+        return self._final or self._stream.statistics(self._sockets.send_errors)
+
+    def finish(self) -> StreamStatistics:
+        """It is closed; for the driver. These are its last figures."""
+        self._final = self.statistics()
+        self._stream.release()
+        return self._final
 
     @property
     def stream(self) -> Stream:
@@ -290,7 +297,7 @@ class MediaDriver:
             if sockets.rtcp is not None:
                 ticker.unwatch(sockets.rtcp)
         sockets.close()
-        self.emit(StreamClosed(handle, handle.statistics()))
+        self.emit(StreamClosed(handle, handle.finish()))
 
     def _open(self, handle: StreamHandle, plan: StreamPlan | None) -> None:
         self._handles[handle] = None

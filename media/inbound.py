@@ -137,6 +137,12 @@ class Inbound:
         """Give it nothing more."""
         self._sinks = tuple(other for other in self._sinks if other is not sink)
 
+    def release(self, listener: Listener) -> None:
+        """The stream is over: let go of all that may hold it in a circle; `listener` is in its place."""
+        self._listener = listener
+        self._sinks = ()
+        self.forwarder = None
+
     def set_forwarder(self, forwarder: Forwarder | None) -> None:
         """Have packets sent on from now on; sinks get what is in them all the same."""
         self.forwarder = forwarder

@@ -105,6 +105,12 @@ class Outbound:
         self._have = 0
         self._wrong_rate = 0
 
+    def release(self, listener: Listener) -> None:
+        """The stream is over: let go of all that may hold it in a circle; `listener` is in its place."""
+        self._listener = listener
+        self._source = None
+        self._taps = ()
+
     def configure(self, plan: StreamPlan | None, block_ms: int) -> None:
         """Go by this plan; numbers and timestamps go on, an encoder that stays keeps its state."""
         codec = None if plan is None else plan.send_codec

@@ -216,6 +216,11 @@ class Playlist:
             dropped += 1
         return dropped
 
+    def release(self) -> None:
+        """Nobody pulls any more: let go of what is played, and of who is told of failures."""
+        self.stop()
+        self.fallback = self._on_failed = None
+
     def take_over(self, other: "Playlist") -> None:
         """Play what `other` has listed after our own, the one playing from where it is."""
         while other._items:
