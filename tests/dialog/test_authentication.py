@@ -16,6 +16,7 @@ from dialog.events import (
     CallConfirmed,
     CallEnded,
     CallFailed,
+    IncomingCall,
     ModifyAccepted,
     OptionsAnswered,
 )
@@ -305,14 +306,16 @@ def test_the_next_nonce_is_taken(server: Server) -> None:
     assert (params["nonce"], params["nc"]) == ("n2", "00000001")
 
 
-def test_challenged_in_mid_dialog(pair: Pair, server: Server) -> None:
+@pytest.mark.parametrize("status", [401, 407])
+def test_challenged_in_mid_dialog(pair: Pair, server: Server, status: int) -> None:
     """The dialog's counter moves with each try, so that the request after it is in order."""
+    challenge, field = (www, "Authorization") if status == 401 else (proxy, "Proxy-Authorization")
     usage = server.invite()
     server.accept()
     usage.reinvite(b"v=0 hold")
     pair.run(0.05)
     first = server.last
-    server.answer(401, www("n1"))
+    server.answer(status, challenge("n1"))
     second = server.last
     assert second.cseq.number == first.cseq.number + 1
     assert usage.confirmed_dialog.local_sequence == second.cseq.number
@@ -321,12 +324,47 @@ def test_challenged_in_mid_dialog(pair: Pair, server: Server) -> None:
     assert pair.alice.of(ModifyAccepted)
     ack = pair.alice.requests("ACK")[-1]
     assert ack.cseq.number == second.cseq.number
-    assert ack.headers.get("Authorization") == second.headers.get("Authorization")
+    assert ack.headers.get(field) == second.headers.get(field)
     usage.bye()
     pair.run(0.05)
     assert server.last.cseq.number == second.cseq.number + 1
-    server.answer(401, www("n2", more=', qop="auth", stale=true'))
+    server.answer(status, challenge("n2", more=', qop="auth", stale=true'))
     assert server.last.method == "BYE"
+    (params,) = server.credentials(field)
+    assert params["nonce"] == "n2"
+    server.answer(200)
+    assert pair.alice.of(CallEnded)
+
+
+def test_a_proxy_in_the_way_of_the_call_challenges_both_sides(pair: Pair) -> None:
+    """It recorded its route, so what the called one sends goes by it too, and is challenged."""
+    server = Server(pair, lambda realm, account: Credentials(str(account), "zanzibar"))
+    routed = "Record-Route", f"<sip:{HERE};lr>"
+    server.peer.say(
+        (
+            f"INVITE sip:alice@{pair.alice.address[0]} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {HERE};branch=z9hG4bK1\r\n{routed[0]}: {routed[1]}\r\nMax-Forwards: 69\r\n"
+            "From: <sip:bob@b.example>;tag=bob\r\nTo: <sip:alice@a.example>\r\nCall-ID: in\r\n"
+            "CSeq: 1 INVITE\r\nContact: <sip:bob@203.0.113.9>\r\nContent-Type: application/sdp\r\n"
+            "Content-Length: 9\r\n\r\nv=0 offer"
+        ).encode()
+    )
+    usage = pair.alice.only(IncomingCall).usage
+    usage.accept(b"v=0 answer")
+    pair.run(0.05)
+    answer = [message for message in server.peer.received if isinstance(message, Response)][-1]
+    ack = Request("ACK", f"sip:alice@{pair.alice.address[0]}", answer.headers.copy())
+    ack.headers.set("CSeq", "1 ACK")
+    ack.headers.replace_first("Via", f"SIP/2.0/UDP {HERE};branch=z9hG4bK2")
+    server.peer.say(bytes(ack))
+    usage.bye()
+    pair.run(0.05)
+    assert server.last.request_uri == "sip:bob@203.0.113.9"
+    assert [str(route) for route in server.last.routes] == [routed[1]]
+    server.answer(407, proxy("n1"))
+    value = server.last.headers.get("Proxy-Authorization") or ""
+    assert 'username="sip:alice@a.example"' in value
+    assert 'uri="sip:bob@203.0.113.9"' in value
     server.answer(200)
     assert pair.alice.of(CallEnded)
 

@@ -24,11 +24,11 @@ from tests.interop.harness.process import PeerProcess, until
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("kamailio", "baresip")]
 
 A, B = sound.tune(41, 20.0), sound.tune(42, 20.0)
-SWITCHES = ("TLS", "RTPENGINE", "WORKERS", "SHA256")
+SWITCHES = ("TLS", "RTPENGINE", "WORKERS", "SHA256", "STRICT")
 
 
 @pytest.mark.parametrize(
-    "wanted", [wanted for count in (0, 1, 4) for wanted in itertools.combinations(SWITCHES, count)], ids=str
+    "wanted", [wanted for count in (0, 1, 5) for wanted in itertools.combinations(SWITCHES, count)], ids=str
 )
 def test_every_choice_is_a_configuration(wanted: tuple[str, ...], folder: Path) -> None:
     settings = {

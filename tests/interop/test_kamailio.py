@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sipmedia import Account, CallFailed, Softphone
+from sipmedia import Account, Call, CallFailed, Softphone
 from sipmedia.account import Transport
 from sipmedia.errors import NotRegistered
 from tests.interop.conftest import require
@@ -177,6 +177,44 @@ def test_digest_by_sha256(addresses: Iterator[Party], folder: Path, kamailio: No
     with Kamailio(next(addresses), folder / "kamailio", ("SHA256",)) as proxy:
         proxy.wait_ready()
         run(scene(proxy))
+
+
+@pytest.mark.parametrize("transport", ["udp", "tls"])
+def test_each_request_in_a_call_is_challenged(
+    addresses: Iterator[Party], folder: Path, kamailio: None, transport: Transport
+) -> None:
+    """The proxy asks for the password again for each re-INVITE and BYE, of the caller and of the called."""
+
+    def challenges(call: Call) -> int:
+        entries = call.trace.entries()
+        return sum(entry.label.startswith("407") and not entry.retransmission for entry in entries)
+
+    async def scene(stack: AsyncExitStack, proxy: Kamailio) -> None:
+        alice = await stack.enter_async_context(registered(proxy, next(addresses), A, transport))
+        bob = await stack.enter_async_context(registered(proxy, next(addresses), B, transport))
+        for bye_by_caller in (True, False):
+            call = await alice.call(proxy.uri(bob.user))
+            other = await bob.called(2 - bye_by_caller)
+            for one, far in ((call, other), (other, call)):
+                await one.hold()
+                await until(lambda far=far: far.held_by_remote, "the far end to be on hold")
+                await one.resume()
+                await until(lambda far=far: not far.held_by_remote, "the far end to be off hold")
+            await both_hear(call, A, other, B)
+            ends, ended = (call, other) if bye_by_caller else (other, call)
+            await ends.hangup()
+            assert (await ended.ended()).by == "remote"
+            # The INVITE of the caller; hold and resume of each; the BYE.
+            assert challenges(call) == 3 + bye_by_caller
+            assert challenges(other) == 2 + (not bye_by_caller)
+
+    async def main(proxy: Kamailio) -> None:
+        async with AsyncExitStack() as stack:
+            await scene(stack, proxy)
+
+    with Kamailio(next(addresses), folder / "kamailio", ("TLS", "STRICT")) as proxy:
+        proxy.wait_ready()
+        run(main(proxy))
 
 
 @pytest.mark.slow
