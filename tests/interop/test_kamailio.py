@@ -97,6 +97,14 @@ WAYS: tuple[tuple[Transport, Transport], ...] = (
 )
 
 
+async def hold_and_resume(one: Call, other: Call) -> None:
+    """The other end sees both."""
+    await one.hold()
+    await until(lambda: other.held_by_remote, "the other end to be on hold")
+    await one.resume()
+    await until(lambda: not other.held_by_remote, "the other end to be off hold")
+
+
 @pytest.mark.parametrize(("first", "second"), WAYS)
 def test_two_of_ours(play: Play, first: Transport, second: Transport) -> None:
     """Sound through rtpengine, hold and resume, keys, and BYE from both ends; both may call."""
@@ -110,10 +118,7 @@ def test_two_of_ours(play: Play, first: Transport, second: Transport) -> None:
             assert one.session is not None
             assert one.session.remote_address is not None
             assert one.session.remote_address[0] == stage.proxy.party.host
-        await call.hold()
-        await until(lambda: other.held_by_remote, "bob to be on hold")
-        await call.resume()
-        await until(lambda: not other.held_by_remote, "bob to be off hold")
+        await hold_and_resume(call, other)
         await call.send_dtmf("12#")
         await other.send_dtmf("90*")
         await until(lambda: (alice.keys, bob.keys) == ("90*", "12#"), "the keys")
@@ -195,11 +200,8 @@ def test_each_request_in_a_call_is_challenged(
         for bye_by_caller in (True, False):
             call = await alice.call(proxy.uri(bob.user))
             other = await bob.called(2 - bye_by_caller)
-            for one, far in ((call, other), (other, call)):
-                await one.hold()
-                await until(lambda far=far: far.held_by_remote, "the far end to be on hold")
-                await one.resume()
-                await until(lambda far=far: not far.held_by_remote, "the far end to be off hold")
+            await hold_and_resume(call, other)
+            await hold_and_resume(other, call)
             await both_hear(call, A, other, B)
             ends, ended = (call, other) if bye_by_caller else (other, call)
             await ends.hangup()
