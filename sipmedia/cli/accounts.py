@@ -22,7 +22,9 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
+
+import typer
 
 from sipmedia.account import Account, Transport
 from sipmedia.cli.device_choice import configuration_file
@@ -36,17 +38,30 @@ _KNOWN = {
 _SERVICE = "sipmedia"
 
 
+def _option(metavar: str, words: str) -> Any:
+    return typer.Option(metavar=metavar, help=words, rich_help_panel="Account")
+
+
 @dataclass(frozen=True, slots=True)
 class AccountOptions:
     """The options of accounts; "" is what was not said."""
 
-    account: str = ""
-    config: Path | None = None
-    registrar: str = ""
-    domain: str = ""
-    user: str = ""
-    password_env: str = ""
-    transport: str = ""
+    account: Annotated[
+        str,
+        _option("NAME", "Account of the file of accounts (~/.config/sipmedia/accounts.toml, or --config)."),
+    ] = ""
+    config: Annotated[Path | None, _option("FILE", "Another file of accounts.")] = None
+    registrar: Annotated[
+        str, _option("HOST:PORT", "The domain's server, when the domain does not lead there.")
+    ] = ""
+    domain: Annotated[str, _option("NAME", "What comes after the @.")] = ""
+    user: Annotated[str, _option("NAME", "What comes before the @.")] = ""
+    password_env: Annotated[
+        str, _option("VAR", "Variable of the environment that holds the password; asked for without one.")
+    ] = ""
+    transport: Annotated[
+        str, _option("udp|tcp|tls|ws|wss", "How to reach the server; by default as its URI or DNS say.")
+    ] = ""
 
     @property
     def given(self) -> bool:

@@ -6,26 +6,17 @@ import asyncio
 import sys
 
 from media import MediaError
-from sipmedia.account import Account
 from sipmedia.call import Call
-from sipmedia.cli.addresses import bind_for
-from sipmedia.cli.conversation import (
-    Conversation,
-    Settings,
-    Stop,
-    check_settings,
-    first_of,
-    numbered,
-    save_trace,
-    stop_by_signal,
-    summary_of,
-)
-from sipmedia.cli.exits import Exit, exit_for
+from sipmedia.cli.conversation import Conversation
+from sipmedia.cli.exits import Exit, exit_for, failed
 from sipmedia.cli.keys import keyboard
+from sipmedia.cli.outcome import numbered, save_trace, summary_of
 from sipmedia.cli.output import Output
-from sipmedia.cli.registering import tell_registrations
+from sipmedia.cli.phone import make_phone
+from sipmedia.cli.settings import Settings
+from sipmedia.cli.stopping import Stop, first_of, stop_by_signal
 from sipmedia.cli.talking import Talker, talking
-from sipmedia.config import format_address, parse_bind
+from sipmedia.config import format_address
 from sipmedia.errors import CallFailed, SipMediaError
 from sipmedia.events import IncomingCall
 from sipmedia.softphone import Softphone
@@ -49,16 +40,7 @@ async def answer_calls(
     Gives the exit code of the first call that went wrong, else that of success.
     """
     try:
-        check_settings(settings)
-        account = settings.account.to_account()
-        bind = settings.bind or (_USUAL if account is None else bind_for(account))
-        host, port = parse_bind(bind)
-        identity = account or Account(f"sip:{user}@{format_address(host, port) if port else host}")
-        phone = Softphone(
-            identity, bind=bind, media=settings.manager_config(), config=settings.phone_config()
-        )
-        phone.on("error", out.trouble)
-        tell_registrations(phone, out)
+        phone = make_phone(settings, out, user=user, usual_bind=_USUAL)
         with stop_by_signal() as stop:
             async with talking(settings, out, echo=echo, attended=sys.stdin.isatty()) as talker:
                 has_devices = talker is not None  # what is wrong with them is said now, not to a caller
@@ -67,14 +49,11 @@ async def answer_calls(
                 desk.has_devices = has_devices
                 address = format_address(*phone.address)
                 out.event("listening", f"listening on {address}", address=address)
-                if account is not None:
+                if settings.account.given:
                     await phone.register()
                 await desk.work()
     except (SipMediaError, MediaError) as error:
-        code = exit_for(error)
-        out.error(str(error))
-        out.summary(exit_code=code, meaning=code.words, calls=[])
-        return code
+        return failed(error, out, calls=[])
     code = desk.code
     out.summary(exit_code=code, meaning=code.words, calls=desk.summaries())
     return code

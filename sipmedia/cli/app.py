@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -13,34 +14,12 @@ from sipmedia.cli.accounts import AccountOptions
 from sipmedia.cli.addresses import default_bind
 from sipmedia.cli.answer import answer_calls
 from sipmedia.cli.call import place_call
-from sipmedia.cli.conversation import Settings
-from sipmedia.cli.device_choice import DeviceChoice, OnOff
+from sipmedia.cli.device_choice import DeviceChoice
 from sipmedia.cli.exits import EPILOG, Exit
-from sipmedia.cli.options import (
-    AccountName,
-    Aec,
-    Bind,
-    CallBind,
-    Codec,
-    Config,
-    DeviceOutput,
-    Domain,
-    Dtmf,
-    Input,
-    Json,
-    KeysOption,
-    MediaTimeout,
-    PasswordEnv,
-    Play,
-    Record,
-    RegistrarOption,
-    RtpPorts,
-    Stereo,
-    Trace,
-    Transport,
-    User,
-)
+from sipmedia.cli.option_groups import with_groups
+from sipmedia.cli.options import Bind, Codecs, Json, RtpPorts
 from sipmedia.cli.output import Output, use_utf8
+from sipmedia.cli.settings import Settings
 
 app = typer.Typer(
     name="sipmedia",
@@ -53,16 +32,19 @@ app = typer.Typer(
 
 
 @app.command(epilog=EPILOG)
+@with_groups
 def call(
     uri: Annotated[
         str, typer.Argument(metavar="URI", help="Whom to call, for instance sip:bob@127.0.0.1:5062.")
     ],
-    bind: CallBind = None,
-    rtp_ports: RtpPorts = "10000-20000",
-    play: Play = None,
-    record: Record = None,
-    stereo: Stereo = False,
-    dtmf: Dtmf = "",
+    *,
+    bind: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where to listen; by default any free port, at our address towards URI.",
+        ),
+    ] = "",
     duration: Annotated[
         float | None,
         typer.Option(
@@ -71,39 +53,26 @@ def call(
             help="Hang up after so long; without it when all is played and pressed, or else at Ctrl-C.",
         ),
     ] = None,
-    codec: Codec = None,
-    media_timeout: MediaTimeout = 30.0,
-    trace: Trace = None,
-    json: Json = False,
-    input: Input = None,
-    output: DeviceOutput = None,
     ring: Annotated[
         str | None, typer.Option(metavar="NAME", help="Loudspeaker for the tone while it rings there.")
     ] = None,
-    aec: Aec = None,
-    keys: KeysOption = None,
-    account: AccountName = "",
-    config: Config = None,
-    registrar: RegistrarOption = "",
-    domain: Domain = "",
-    user: User = "",
-    password_env: PasswordEnv = "",
-    transport: Transport = "",
+    settings: Settings,
+    json: Json = False,
 ) -> None:
     """Call somebody and talk; or press keys, play a file, record what is heard, hang up."""
-    identity = AccountOptions(account, config, registrar, domain, user, password_env, transport)
-    bind = bind or ("" if identity.given else default_bind(uri))
-    codecs, timeout = tuple(codec or ()), media_timeout or None
-    devices = DeviceChoice(input, output, ring, None if aec is None else aec is OnOff.ON)
-    settings = Settings(
-        bind, rtp_ports, play, record, stereo, dtmf, duration, codecs, trace, timeout, devices,
-        identity, keys,
-    )  # fmt: skip
+    settings = replace(
+        settings,
+        bind=bind or ("" if settings.account.given else default_bind(uri)),
+        duration=duration,
+        devices=replace(settings.devices, ring=ring),
+    )
     _run(place_call(uri, settings, Output(as_json=json)))
 
 
 @app.command(epilog=EPILOG)
+@with_groups
 def answer(
+    *,
     bind: Annotated[
         str,
         typer.Option(
@@ -112,19 +81,10 @@ def answer(
             "127.0.0.1:5060, with an account any free port.",
         ),
     ] = "",
-    rtp_ports: RtpPorts = "10000-20000",
-    play: Play = None,
-    record: Record = None,
-    stereo: Stereo = False,
-    dtmf: Dtmf = "",
     duration: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", min=0, help="Hang up after so long; without it the caller does."),
     ] = None,
-    codec: Codec = None,
-    media_timeout: MediaTimeout = 30.0,
-    trace: Trace = None,
-    json: Json = False,
     calls: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="End after so many calls; without it at Ctrl-C.")
     ] = None,
@@ -142,52 +102,40 @@ def answer(
             metavar="STATUS", min=300, max=699, help="Refuse calls: 486 busy, 603 declined, 404 ..."
         ),
     ] = None,
-    input: Input = None,
-    output: DeviceOutput = None,
-    aec: Aec = None,
-    keys: KeysOption = None,
-    account: AccountName = "",
-    config: Config = None,
-    registrar: RegistrarOption = "",
-    domain: Domain = "",
-    user: User = "",
-    password_env: PasswordEnv = "",
-    transport: Transport = "",
+    settings: Settings,
+    json: Json = False,
 ) -> None:
     """Wait for calls and talk; or echo, play a file, press keys, record what is heard."""
-    identity = AccountOptions(account, config, registrar, domain, user, password_env, transport)
     ring_s, ring_on = _ring(ring or [])
-    devices = DeviceChoice(input, output, ring_on, None if aec is None else aec is OnOff.ON)
-    codecs, timeout = tuple(codec or ()), media_timeout or None
-    settings = Settings(
-        bind, rtp_ports, play, record, stereo, dtmf, duration, codecs, trace, timeout, devices,
-        identity, keys,
-    )  # fmt: skip
+    settings = replace(
+        settings, bind=bind, duration=duration, devices=replace(settings.devices, ring=ring_on)
+    )
     out = Output(as_json=json)
     _run(answer_calls(settings, out, calls=calls, ring=ring_s, echo=echo, reject=reject))
 
 
 @app.command(epilog=EPILOG)
+@with_groups
 def register(
-    bind: CallBind = None,
+    *,
+    bind: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where to listen; by default any free port, at our address towards the server.",
+        ),
+    ] = "",
     duration: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", min=0, help="Leave after so long; without it at Ctrl-C."),
     ] = None,
+    account: AccountOptions,
     json: Json = False,
-    account: AccountName = "",
-    config: Config = None,
-    registrar: RegistrarOption = "",
-    domain: Domain = "",
-    user: User = "",
-    password_env: PasswordEnv = "",
-    transport: Transport = "",
 ) -> None:
     """Register an account, stay registered, and show what happens; nothing else is done with it."""
     from sipmedia.cli.register import keep_registered
 
-    identity = AccountOptions(account, config, registrar, domain, user, password_env, transport)
-    _run(keep_registered(identity, Output(as_json=json), bind=bind, seconds=duration))
+    _run(keep_registered(account, Output(as_json=json), bind=bind, seconds=duration))
 
 
 @app.command(epilog=EPILOG)
@@ -226,7 +174,9 @@ def registrar(
 
 
 @app.command(epilog=EPILOG)
+@with_groups
 def devices(
+    *,
     test: Annotated[
         bool, typer.Option("--test", help="Play a tone and show how loud the microphone is.")
     ] = False,
@@ -239,16 +189,14 @@ def devices(
     seconds: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, max=600, help="How long to test.")
     ] = 4.0,
-    input: Input = None,
-    output: DeviceOutput = None,
     ring: Annotated[str | None, typer.Option(metavar="NAME", help="Loudspeaker to ring on.")] = None,
-    aec: Aec = None,
+    choice: DeviceChoice,
     json: Json = False,
 ) -> None:
     """Show the microphones and loudspeakers of this machine, try them, choose them."""
     from sipmedia.cli.devices import hear_yourself, save_devices, show_devices, test_devices
 
-    choice = DeviceChoice(input, output, ring, None if aec is None else aec is OnOff.ON)
+    choice = replace(choice, ring=ring)
     out = Output(as_json=json)
     if save:
         _run(save_devices(choice, out))
@@ -270,7 +218,7 @@ def demo(
     ] = "127.0.0.1:5060",
     bob_bind: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where bob listens.")] = "127.0.0.1:5062",
     rtp_ports: RtpPorts = "10000-10100",
-    codec: Codec = None,
+    codecs: Codecs = None,
     json: Json = False,
 ) -> None:
     """Place a real call between two phones on this machine, show it, save it, and prove that both heard."""
@@ -283,7 +231,7 @@ def demo(
             alice_bind=alice_bind,
             bob_bind=bob_bind,
             rtp_ports=rtp_ports,
-            codecs=tuple(codec or ()),
+            codecs=tuple(codecs or ()),
         )
     )
 

@@ -6,54 +6,33 @@ import asyncio
 from typing import Any
 
 from media import MediaError
-from sipmedia.account import Account
 from sipmedia.call import Call
-from sipmedia.cli.addresses import bind_for, complete
-from sipmedia.cli.conversation import (
-    Conversation,
-    Settings,
-    Stop,
-    check_settings,
-    first_of,
-    save_trace,
-    stop_by_signal,
-    summary_of,
-)
-from sipmedia.cli.exits import Exit, exit_for
+from sipmedia.cli.addresses import complete
+from sipmedia.cli.conversation import Conversation
+from sipmedia.cli.exits import Exit, exit_for, failed
+from sipmedia.cli.outcome import save_trace, summary_of
 from sipmedia.cli.output import Output
-from sipmedia.cli.registering import tell_registrations
+from sipmedia.cli.phone import make_phone
+from sipmedia.cli.settings import Settings
+from sipmedia.cli.stopping import Stop, first_of, stop_by_signal
 from sipmedia.cli.talking import Talker, talking
-from sipmedia.config import format_address, parse_bind
 from sipmedia.errors import CallFailed, SipMediaError
 from sipmedia.events import Progress, Redirected, Ringing
-from sipmedia.softphone import Softphone
 
 
 async def place_call(target: str, settings: Settings, out: Output, *, user: str = "caller") -> Exit:
     """Call ``target``, lead the conversation, and say how it went."""
     try:
-        check_settings(settings)
-        account = settings.account.to_account()
-        bind = settings.bind or ("0.0.0.0:0" if account is None else bind_for(account))
-        host, port = parse_bind(bind)
-        identity = account or Account(f"sip:{user}@{format_address(host, port) if port else host}")
-        phone = Softphone(
-            identity, bind=bind, media=settings.manager_config(), config=settings.phone_config()
-        )
-        phone.on("error", out.trouble)
-        tell_registrations(phone, out)
+        phone = make_phone(settings, out, user=user, usual_bind="0.0.0.0:0")
         with stop_by_signal() as stop:
             async with phone, talking(settings, out) as talker:
-                if account is not None:
+                if settings.account.given:
                     await phone.register()
-                call = phone.dial(complete(target, identity.domain))
+                call = phone.dial(complete(target, phone.accounts[0].domain))
                 out.event("calling", f"calling {call.remote_uri}", to=call.remote_uri, call_id=call.call_id)
                 code = await _lead(call, settings, out, stop, talker)
     except (SipMediaError, MediaError) as error:
-        code = exit_for(error)
-        out.error(str(error))
-        out.summary(exit_code=code, meaning=code.words)
-        return code
+        return failed(error, out)
     if settings.trace is not None:
         save_trace(call, settings.trace, out)
     out.ladder(call.trace)
@@ -61,9 +40,7 @@ async def place_call(target: str, settings: Settings, out: Output, *, user: str 
     return code
 
 
-async def _lead(
-    call: Call, settings: Settings, out: Output, stop: Stop, talker: Talker | None = None
-) -> Exit:
+async def _lead(call: Call, settings: Settings, out: Output, stop: Stop, talker: Talker | None) -> Exit:
     call.on("ringing", lambda event: _on_ringing(event, out))
     call.on("progress", lambda event: _on_progress(event, out))
     call.on("redirected", lambda event: _on_redirected(event, out))

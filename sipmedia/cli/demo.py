@@ -24,9 +24,9 @@ from media.audio.synthesis import demo_clip
 from media.frame import AudioFrame
 from sipmedia.account import Account
 from sipmedia.call import Call
-from sipmedia.cli.conversation import first_of, stop_by_signal
 from sipmedia.cli.exits import Exit, exit_for
 from sipmedia.cli.output import Output, plain
+from sipmedia.cli.stopping import first_of, stop_by_signal
 from sipmedia.config import format_address, parse_bind, parse_port_range
 from sipmedia.errors import AddressInUse, SipMediaError
 from sipmedia.events import Dtmf, IncomingCall

@@ -13,8 +13,11 @@ import enum
 import os
 import sys
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from media.audio.echo_cancellation import VoiceSettings
 from media.device.errors import DeviceError
@@ -34,10 +37,22 @@ class OnOff(enum.StrEnum):
 class DeviceChoice:
     """The options of devices; ``None`` is what was not said."""
 
-    input: str | None = None
-    output: str | None = None
+    input: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Microphone: number or (part of) name, see `sipmedia devices`; null: none; file:NAME.wav.",
+        ),
+    ] = None
+    output: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Loudspeaker: as --input; file: records it.")
+    ] = None
     ring: str | None = None
-    aec: bool | None = None
+    """Loudspeaker to ring on, which each command asks for in its own way."""
+    aec: Annotated[
+        OnOff | None,
+        typer.Option(help="Echo cancellation; by default on when it is installed (the extra aec)."),
+    ] = None
 
     @property
     def explicit(self) -> bool:
@@ -47,18 +62,12 @@ class DeviceChoice:
     @property
     def voice(self) -> VoiceSettings:
         """What is done to the microphone's sound."""
-        return VoiceSettings(echo_cancellation=self.aec)
+        return VoiceSettings(echo_cancellation=None if self.aec is None else self.aec is OnOff.ON)
 
     def completed(self, saved: DeviceChoice) -> DeviceChoice:
         """With what was saved in place of what was not said."""
-        return DeviceChoice(
-            *(
-                getattr(self, field.name)
-                if getattr(self, field.name) is not None
-                else getattr(saved, field.name)
-                for field in fields(self)
-            )
-        )
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(saved, **{name: value for name, value in said.items() if value is not None})
 
 
 def automatic() -> bool:
@@ -88,10 +97,12 @@ def saved_choice() -> DeviceChoice:
     unknown = sorted(set(values) - known)
     if unknown:
         raise DeviceError(f"{path} says {unknown[0]!r}, which is none of {', '.join(sorted(known))}")
-    aec = values.pop("aec", None)
-    return DeviceChoice(
-        **{name: str(value) for name, value in values.items()}, aec=None if aec is None else bool(aec)
-    )
+    said = {name: str(value) for name, value in values.items()}
+    try:
+        aec = OnOff(said.pop("aec")) if "aec" in said else None
+    except ValueError as error:
+        raise DeviceError(f'{path} says aec = {error}: write "on" or "off"') from None
+    return DeviceChoice(**said, aec=aec)
 
 
 def save_choice(choice: DeviceChoice) -> Path:
@@ -100,9 +111,7 @@ def save_choice(choice: DeviceChoice) -> Path:
     lines = []
     for field in fields(choice):
         value = getattr(choice, field.name)
-        if isinstance(value, bool):
-            lines.append(f"{field.name} = {str(value).lower()}")
-        elif value is not None:
+        if value is not None:
             escaped = value.replace("\\", "\\\\").replace('"', '\\"')
             lines.append(f'{field.name} = "{escaped}"')
     try:

@@ -24,10 +24,10 @@ from media.device.probe import RATE_HZ, DelayProbe
 from media.device.pump import Pump
 from media.device.talk import TalkPath
 from media.runtime import current_runtime
-from sipmedia.cli.conversation import Stop, first_of, stop_by_signal
-from sipmedia.cli.device_choice import DeviceChoice, save_choice, saved_choice
-from sipmedia.cli.exits import Exit, exit_for
+from sipmedia.cli.device_choice import DeviceChoice, OnOff, save_choice, saved_choice
+from sipmedia.cli.exits import Exit, failed
 from sipmedia.cli.output import Output
+from sipmedia.cli.stopping import Stop, first_of, stop_by_signal
 from sipmedia.cli.talking import Talker, bar
 from sipmedia.device_side import on_device_thread
 from sipmedia.headset import Headset
@@ -42,7 +42,7 @@ async def show_devices(choice: DeviceChoice, out: Output) -> Exit:
         devices = await on_device_thread(portaudio().devices)
         used = choice.completed(saved_choice())
     except DeviceError as error:
-        return _failed(error, out)
+        return failed(error, out)
     chosen = {
         name: _chosen(devices, wish, direction)
         for name, wish, direction in (
@@ -70,7 +70,7 @@ async def save_devices(choice: DeviceChoice, out: Output) -> Exit:
         await on_device_thread(lambda: _check(choice))
         path = save_choice(choice)
     except MediaError as error:
-        return _failed(error, out)
+        return failed(error, out)
     out.event("saved", f"saved in {path}", file=str(path))
     return Exit.TALKED
 
@@ -94,9 +94,7 @@ async def test_devices(choice: DeviceChoice, out: Output, seconds: float) -> Exi
     if loudest.silent_s >= min(SILENT_AFTER_S, seconds):
         words = "the microphone gave nothing at all: it is muted, or the wrong one"
     else:
-        words = f"the microphone's loudest moment: {loudest.peak_dbfs:.0f} dB below full scale".replace(
-            "-", ""
-        )
+        words = f"the microphone's loudest moment: {abs(loudest.peak_dbfs):.0f} dB below full scale"
     if loudest.clipped:
         words += "; it is too loud and distorts"
     out.event("tested", words, microphone=loudest, statistics=statistics)
@@ -105,7 +103,7 @@ async def test_devices(choice: DeviceChoice, out: Output, seconds: float) -> Exi
 
 async def hear_yourself(choice: DeviceChoice, out: Output, seconds: float) -> Exit:
     """Measure how long sound takes from the loudspeaker to the microphone, then play what is said."""
-    choice = replace(choice, aec=False)  # it would take out the very sound that is sought
+    choice = replace(choice, aec=OnOff.OFF)  # it would take out the very sound that is sought
     async with _opened(choice, out) as (talker, stop):
         if talker is None:
             return Exit.DEVICE
@@ -140,13 +138,13 @@ async def _opened(choice: DeviceChoice, out: Output) -> AsyncIterator[tuple[Talk
         talker: Talker | None = None
         try:
             used = choice.completed(saved_choice())
-            voice = VoiceSettings(echo_cancellation=used.aec or False)
+            voice = VoiceSettings(echo_cancellation=used.aec is OnOff.ON)
             headset = Headset(used.input, used.output, ring=used.ring, voice=voice)
             talker = Talker(headset, out)
             await headset.open()
         except MediaError as error:
             talker = None
-            _failed(error, out)
+            failed(error, out)
         try:
             yield talker, stop
         finally:
@@ -224,10 +222,3 @@ def _table(devices: list[DeviceInfo], chosen: dict[str, int | str]) -> Table:
             str(device.default_rate_hz), ", ".join(uses),
         )  # fmt: skip
     return table
-
-
-def _failed(error: Exception, out: Output) -> Exit:
-    code = exit_for(error)
-    out.error(str(error))
-    out.summary(exit_code=code, meaning=code.words)
-    return code

@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 
 from media import AddressInUse as MediaAddressInUse
-from media import BadAddress, MediaError, NoCommonCodec, PortError
+from media import BadAddress, NoCommonCodec, PortError
 from media.device.errors import DeviceError
+from sipmedia.cli.output import Output
 from sipmedia.errors import AddressInUse, CallFailed, InvalidAddress, NotRegistered, TransportUnavailable
 
 
@@ -89,7 +90,13 @@ def exit_for(error: Exception) -> Exit:
             return Exit.NO_COMMON_CODEC
         case DeviceError():
             return Exit.DEVICE
-        case MediaError():
-            return Exit.ERROR
         case _:
             return Exit.ERROR
+
+
+def failed(error: Exception, out: Output, **fields: object) -> Exit:
+    """Say what ended a command; the code to exit with. ``fields`` are for the summary."""
+    code = exit_for(error)
+    out.error(str(error))
+    out.summary(exit_code=code, meaning=code.words, **fields)
+    return code

@@ -9,16 +9,13 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from media import MediaError
 from sipmedia.call import Call
 from sipmedia.cli.output import Output
+from sipmedia.cli.talking import Talker
 from sipmedia.errors import SipMediaError
 from sipmedia.playback import CallRecording
-
-if TYPE_CHECKING:
-    from sipmedia.cli.talking import Talker
 
 HELP = "keys: h hold or resume, m mute, t transfer, r record, q hang up, 0-9 * # dial"
 _DIGITS = "0123456789*#ABCD"

@@ -5,17 +5,17 @@ from __future__ import annotations
 from media import MediaError
 from sipmedia.cli.accounts import AccountOptions
 from sipmedia.cli.addresses import bind_for
-from sipmedia.cli.conversation import first_of, stop_by_signal
-from sipmedia.cli.exits import Exit, exit_for
+from sipmedia.cli.exits import Exit, failed
 from sipmedia.cli.output import Output
 from sipmedia.cli.registering import tell_registrations
+from sipmedia.cli.stopping import first_of, stop_by_signal
 from sipmedia.config import format_address
 from sipmedia.errors import InvalidAddress, SipMediaError
 from sipmedia.softphone import Softphone
 
 
 async def keep_registered(
-    options: AccountOptions, out: Output, *, bind: str | None = None, seconds: float | None = None
+    options: AccountOptions, out: Output, *, bind: str = "", seconds: float | None = None
 ) -> Exit:
     """Register, and stay so for ``seconds`` (``None``: until Ctrl-C); calls that come are not taken."""
     try:
@@ -35,9 +35,6 @@ async def keep_registered(
                     out.event("others", f"so are {', '.join(others)}", contacts=others)
                 await first_of(stop.asked, timeout=seconds)
     except (SipMediaError, MediaError) as error:
-        code = exit_for(error)
-        out.error(str(error))
-        out.summary(exit_code=code, meaning=code.words)
-        return code
+        return failed(error, out)
     out.summary(exit_code=Exit.TALKED, meaning="the account was registered")
     return Exit.TALKED

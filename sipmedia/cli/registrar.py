@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from sipmedia.cli.conversation import stop_by_signal
-from sipmedia.cli.exits import Exit, exit_for
+from sipmedia.cli.exits import Exit, failed
 from sipmedia.cli.output import Output
+from sipmedia.cli.stopping import stop_by_signal
 from sipmedia.config import format_address
 from sipmedia.errors import InvalidAddress, SipMediaError
 from sipmedia.registrar import BindingsChanged, Registrar, RequestRefused, RequestRouted
@@ -45,10 +45,7 @@ async def serve_domain(
                 )
                 await stop.asked
     except SipMediaError as error:
-        code = exit_for(error)
-        out.error(str(error))
-        out.summary(exit_code=code, meaning=code.words)
-        return code
+        return failed(error, out)
     out.summary(exit_code=Exit.TALKED, meaning="it was stopped")
     return Exit.TALKED
 

@@ -9,9 +9,9 @@ from media import MediaError
 from media.device.errors import DeviceError
 from media.device.metering import Level
 from sipmedia.call import Call
-from sipmedia.cli.conversation import Settings
 from sipmedia.cli.device_choice import automatic, saved_choice
 from sipmedia.cli.output import Output
+from sipmedia.cli.settings import Settings
 from sipmedia.device_events import Clipping, DeviceLost, DeviceOpened, Levels, MicrophoneSilent
 from sipmedia.headset import Headset
 

@@ -11,7 +11,6 @@ import pytest
 from sipmedia import Account, IncomingCall, PhoneConfig, Softphone
 from sipmedia.cli.addresses import complete, default_bind
 from sipmedia.cli.call import place_call
-from sipmedia.cli.conversation import check_settings
 from sipmedia.cli.exits import Exit
 from sipmedia.cli.output import Output
 from tests.sipmedia.kit import ScriptedPeer, cli_settings, pair, run
@@ -154,7 +153,7 @@ def test_what_a_person_can_put_right(
 def test_checking_leaves_files_as_they_are(tmp_path: Path) -> None:
     old, new = tmp_path / "old.wav", tmp_path / "new.svg"
     old.write_bytes(b"of yesterday")
-    check_settings(cli_settings(record=old, trace=new))
+    cli_settings(record=old, trace=new).check()
     assert old.read_bytes() == b"of yesterday"
     assert not new.exists()
 

@@ -19,7 +19,7 @@ from media.device.portaudio import PortAudioBackend
 from sipmedia.cli import devices
 from sipmedia.cli.answer import answer_calls
 from sipmedia.cli.call import place_call
-from sipmedia.cli.device_choice import DeviceChoice, configuration_file, save_choice, saved_choice
+from sipmedia.cli.device_choice import DeviceChoice, OnOff, configuration_file, save_choice, saved_choice
 from sipmedia.cli.exits import Exit
 from sipmedia.cli.output import Output
 from sipmedia.cli.talking import bar, wants_headset
@@ -45,22 +45,25 @@ def lines(captured: str) -> list[dict[str, Any]]:
 
 
 def test_what_is_saved_is_used_until_something_else_is_said() -> None:
-    choice = DeviceChoice('a "quoted" \\ name', "pulse", None, True)
+    choice = DeviceChoice('a "quoted" \\ name', "pulse", None, OnOff.ON)
     path = save_choice(choice)
     assert path == configuration_file()
     assert saved_choice() == choice
-    assert DeviceChoice(input="2", aec=False).completed(saved_choice()) == DeviceChoice(
-        "2", "pulse", None, False
+    assert DeviceChoice(input="2", aec=OnOff.OFF).completed(saved_choice()) == DeviceChoice(
+        "2", "pulse", None, OnOff.OFF
     )
 
 
 def test_nothing_saved_is_nothing() -> None:
     assert saved_choice() == DeviceChoice()
     assert not DeviceChoice().explicit
-    assert DeviceChoice(aec=False).explicit
+    assert DeviceChoice(aec=OnOff.OFF).explicit
 
 
-@pytest.mark.parametrize(("text", "words"), [("input = [", "cannot be read"), ("loud = 1", "says 'loud'")])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("input = [", "cannot be read"), ("loud = 1", "says 'loud'"), ("aec = 1", '"on" or "off"')],
+)
 def test_a_file_that_was_edited_badly_is_named(text: str, words: str) -> None:
     configuration_file().parent.mkdir(parents=True)
     configuration_file().write_text(text)
@@ -122,10 +125,10 @@ def test_a_call_between_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
     async def test() -> None:
         files = {"input": "null", "output": f"file:{tmp_path / 'heard.wav'}"}
-        bob = cli_settings(bind="127.0.0.1:5062", duration=None, devices=DeviceChoice(**files, aec=False))
+        bob = cli_settings(bind="127.0.0.1:5062", duration=None, devices=DeviceChoice(**files, aec=OnOff.OFF))
         answering = asyncio.ensure_future(answer_calls(bob, Output(as_json=True), calls=1))
         await asyncio.sleep(0.1)
-        mouth = DeviceChoice(f"file:{tmp_path / 'said.wav'}", "null", aec=False)
+        mouth = DeviceChoice(f"file:{tmp_path / 'said.wav'}", "null", aec=OnOff.OFF)
         settings = cli_settings(bind="127.0.0.1:5060", duration=4.0, devices=mouth)
         assert await place_call("sip:bob@127.0.0.1:5062", settings, Output(as_json=True)) is Exit.TALKED
         assert await answering is Exit.TALKED

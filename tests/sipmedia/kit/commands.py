@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sipmedia.cli.conversation import Settings
+from sipmedia.cli.settings import Settings
 
 
 def cli_settings(**changed: Any) -> Settings:
