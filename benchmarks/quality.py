@@ -20,27 +20,24 @@ import json
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from benchmarks import quality_peers
-from benchmarks.appendix_i import AppendixI
 from benchmarks.network import ALICE, BOB, CONDITIONS, Condition
 from benchmarks.speech import CLIPS, NARROW, SEEDS, SOUNDS, WIDE, clips, pesq_of, read
 from benchmarks.tools import Missing
-from media.audio import playout
 from media.audio.concealment import Concealer
 from media.audio.graph import SampleSource
 from media.audio.jitter_buffer import JitterBuffer
 from media.codec import registry
-from media.codec.base import Codec
+from media.codec.base import Codec, Decoder
 from media.codec.opus import OpusSettings, opus
 from media.config import PortRange
 from media.driver import MediaDriver
@@ -56,14 +53,23 @@ _OPUS_BITRATE = 30000
 """What we use for wide band with forward error correction; without, all of it is for the sound."""
 
 
+class FillsGaps(Protocol):
+    """As much of a `Concealer` as is compared here: what it does where nothing of what follows is known."""
+
+    def good(self, samples: Samples) -> Samples:
+        """A frame that came, as it is to be heard."""
+        ...
+
+    def conceal(self, n: int) -> Samples:
+        """What is heard in place of `n` lost samples."""
+        ...
+
+
 class Silence:
     """(a) What is lost is silent."""
 
     def __init__(self, sample_rate_hz: int) -> None:
-        self.concealed = 0
-
-    def reset(self) -> None:
-        """Nothing is remembered."""
+        """It is the same at every rate."""
 
     def good(self, samples: Samples) -> Samples:
         """As it came."""
@@ -71,12 +77,30 @@ class Silence:
 
     def conceal(self, n: int) -> Samples:
         """Nothing."""
-        self.concealed += n
         return np.zeros(n, np.int16)
 
-    def between(self, n: int, after: Samples) -> Samples:
+
+class WithOwnFilling:
+    """A decoder that fills gaps by itself, as those of Opus do, in a way to compare with.
+
+    It never recovers anything from the packet after a gap: with `Concealer` it is plain Appendix I.
+    """
+
+    def __init__(self, decoder: Decoder, fills: FillsGaps) -> None:
+        self._decoder = decoder
+        self._fills = fills
+
+    def decode(self, payload: bytes | memoryview) -> Samples:
+        """What the codec makes of it, led over to from what filled a gap before."""
+        return self._fills.good(self._decoder.decode(payload))
+
+    def conceal(self, n: int) -> Samples:
+        """What fills a gap."""
+        return self._fills.conceal(n)
+
+    def recover(self, payload: bytes, n: int) -> Samples | None:
         """Nothing."""
-        return self.conceal(n)
+        return None
 
 
 @dataclass(frozen=True)
@@ -84,7 +108,8 @@ class Receiver:
     """One way of hearing: None, what the library does."""
 
     name: str
-    concealer: Callable[[int], object] | None = None
+    fills: Callable[[int], FillsGaps] | None = None
+    """What fills gaps at a sample rate."""
     fixed_ms: float | None = None
     opus: OpusSettings | None = None
     """How Opus is spoken; None: it is G.711."""
@@ -92,7 +117,15 @@ class Receiver:
     @property
     def codec(self) -> Codec:
         """What is spoken, as both sides have agreed."""
-        return registry.get("PCMU") if self.opus is None else opus(self.opus).bound_by(self.opus.fmtp)
+        if self.opus is not None:
+            return opus(self.opus).bound_by(self.opus.fmtp)
+        codec, fills = registry.get("PCMU"), self.fills
+        if fills is None:
+            return codec
+        return replace(
+            codec,
+            decoder_factory=lambda: WithOwnFilling(codec.make_decoder(), fills(codec.sample_rate_hz)),
+        )
 
     def buffer(self) -> JitterBuffer | None:
         """The jitter buffer, None for the usual one."""
@@ -100,22 +133,11 @@ class Receiver:
             None if self.fixed_ms is None else JitterBuffer(NARROW, 20, delay_ms=self.fixed_ms, strict=True)
         )
 
-    @contextmanager
-    def conceals(self) -> Iterator[None]:
-        """Within, streams conceal in this receiver's way."""
-        usual = Concealer
-        if self.concealer is not None:
-            setattr(playout, "Concealer", self.concealer)  # noqa: B010 - another class on purpose
-        try:
-            yield
-        finally:
-            setattr(playout, "Concealer", usual)  # noqa: B010
-
 
 RECEIVERS = (
     Receiver("ours"),
     Receiver("60 ms, silence", Silence, 60.0),
-    Receiver("60 ms, Appendix I", AppendixI, 60.0),
+    Receiver("60 ms, Appendix I", Concealer, 60.0),
 )
 OPUS_RECEIVERS = (
     Receiver("Opus, FEC", opus=OpusSettings(WIDE, _OPUS_BITRATE)),
@@ -148,8 +170,7 @@ def through(speech: Samples, condition: Condition, receiver: Receiver, seed: int
     """What a receiver makes of this speech on this network."""
     simulation = Simulation(condition.network(seed))
     simulation.capture.points = "none"
-    with receiver.conceals():
-        return simulation.run(_call(speech, receiver, random.Random(seed)), limit=300.0)
+    return simulation.run(_call(speech, receiver, random.Random(seed)), limit=300.0)
 
 
 async def _call(speech: Samples, receiver: Receiver, draw: random.Random) -> Heard:
