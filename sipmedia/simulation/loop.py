@@ -22,6 +22,7 @@ from weakref import WeakKeyDictionary
 
 from dialog.dns import Naptr, Srv
 from sipmedia.simulation.clock import START
+from sipmedia.simulation.connecting import StreamServer, connect, listen
 from sipmedia.simulation.diagnosis import calls_in_words, tasks_in_words
 from sipmedia.simulation.errors import (
     Deadlock,
@@ -34,7 +35,7 @@ from sipmedia.simulation.host import is_address, normal
 from sipmedia.simulation.link import Address
 from sipmedia.simulation.media import VirtualRuntime
 from sipmedia.simulation.network import Network
-from sipmedia.simulation.stream import StreamServer, StreamTransport, connect, listen
+from sipmedia.simulation.stream import StreamTransport
 from sipmedia.simulation.udp import DatagramTransport
 from sipmedia.simulation.unsimulated import OnlyReal
 

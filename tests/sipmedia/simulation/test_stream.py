@@ -1,4 +1,4 @@
-"""Stream connections: asyncio's own streams on the simulated network."""
+"""simulation/stream.py and connecting.py: asyncio's own streams on the simulated network."""
 
 import asyncio
 import errno
