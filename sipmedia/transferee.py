@@ -12,7 +12,6 @@ from dialog.usage.refer import Referral
 from media.errors import MediaError
 from media.handover import hand_over
 from sipmedia.errors import CallFailed, SipMediaError
-from sipmedia.events import Progress, Ringing
 from sipmedia.parties import CallState
 from sipmedia.service_events import Replaced, Transferred, TransferRequested
 from sipmedia.subscriptions import SubscribingPhone
@@ -42,11 +41,9 @@ class TransferringPhone(SubscribingPhone):
         target: str,
         account: Account | None = None,
         *,
-        codecs: Sequence[str] | None = None,
-        late_offer: bool = False,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Call:
-        """Place a call."""
+        """Place a call; as much of :meth:`Softphone.dial` as is needed here."""
         raise NotImplementedError
 
     # --- transferee ---
@@ -98,15 +95,8 @@ class TransferringPhone(SubscribingPhone):
             referral.reject(603)
             raise
         referral.accept()
-
-        def ringing(event: Ringing) -> None:
-            referral.progress(180, "Ringing")
-
-        def progress(event: Progress) -> None:
-            referral.progress(event.status, event.reason)
-
-        successor.on("ringing", ringing)
-        successor.on("progress", progress)
+        successor.on("ringing", lambda _: referral.progress(180, "Ringing"))
+        successor.on("progress", lambda event: referral.progress(event.status, event.reason))
         self.spawn(self._see_through(referral, call, successor), "following a transfer")
         return successor
 
