@@ -157,7 +157,7 @@ class Dispatcher:
                     return
                 work, droppable = self._work.popleft()
                 self._droppable -= droppable
-            _guarded(work)
+            guarded(work)
 
     def _run(self) -> None:
         """The event thread."""
@@ -178,7 +178,7 @@ class Dispatcher:
     def _tick(self) -> None:
         """Call the periodic function and note when it is due next."""
         function = self._periodic
-        wanted = function is not None and _guarded(function) is not False
+        wanted = function is not None and guarded(function) is not False
         with self._wakeup:
             if wanted and self._due is not None:
                 self._due = max(self._due + self._period, self._monotonic())
@@ -234,10 +234,10 @@ class Emitter(EventEmitter):
             self._dispatcher.run_coroutine(result)
 
 
-def _guarded(function: Callable[[], Any]) -> Any:
-    """Call posted work; what it lets through ends here, in the log, and the thread goes on."""
+def guarded(function: Callable[..., Any], *arguments: object) -> Any:
+    """Call posted work, or an observer; what it lets through ends here, in the log."""
     try:
-        return function()
+        return function(*arguments)
     except Exception:  # the edge of the thread, or of the loop's callback
         _log.exception("an event could not be delivered")
         return None

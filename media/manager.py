@@ -15,7 +15,7 @@ from typing import Any, Self
 from media.audio.graph import AudioSink
 from media.audio_path import AudioPath
 from media.config import ManagerConfig, SessionConstraints
-from media.dispatch import Dispatcher, Emitter
+from media.dispatch import Dispatcher, Emitter, guarded
 from media.driver import MediaDriver, StreamHandle
 from media.errors import InvalidState, UnknownSession
 from media.events import (
@@ -220,7 +220,10 @@ class MediaManager:
         self.emit("session_created", SessionCreated(session))
 
     def emit(self, name: SessionEventName, event: SessionEvent) -> None:
-        """Call the session's handlers, then the manager's, on this thread."""
+        """Call the session's observer and handlers, then the manager's, on this thread."""
+        observer = event.session.observer
+        if observer is not None:
+            guarded(observer, event)
         for emitter in (event.session.events, self._events):
             if emitter.has_listeners(name):
                 emitter.emit(name, event)

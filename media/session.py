@@ -68,6 +68,8 @@ class MediaSession(GatheringSession):
         self._started = manager.runtime.monotonic()
         self._ended: float | None = None
         self._events = Emitter(manager.dispatcher)
+        self.observer: Callable[[SessionEvent], object] | None = None
+        """Told of every event, before the listeners, until it is over: for a phone, which wants them all."""
         self._final: SessionStatistics | None = None
         self._waiting: list[concurrent.futures.Future[None]] = []
         self._frame_post: _FramePost | None = None
@@ -362,6 +364,7 @@ class MediaSession(GatheringSession):
             waiting, self._waiting = self._waiting, []
         self._path.forget(self)
         self._emit("session_closed", SessionClosed(self, statistics))
+        self.observer = None
         for future in waiting:
             future.set_result(None)
 

@@ -19,7 +19,7 @@ from media import (
 from sipmedia.changing import settled
 from sipmedia.config import PhoneConfig
 from sipmedia.descriptions import Descriptions
-from sipmedia.emitter import Tasks
+from sipmedia.emitter import Emitter
 from sipmedia.errors import CallEnded, CallFailed, InvalidCallState
 from sipmedia.events import (
     Answered,
@@ -60,13 +60,13 @@ class Call(TransferringCall, Identified):
         trace: CallTrace,
         *,
         incoming: bool,
-        tasks: Tasks,
+        owner: Emitter,
         on_over: Callable[[Call], None],
     ) -> None:
         milestones = Milestones(self, trace)
         keypad = Keypad(self, milestones, config.inband_dtmf)
         silence = SilenceGuard(self, milestones, config)
-        super().__init__(media, milestones, tasks, self._announce_end, keypad, silence)
+        super().__init__(media, milestones, owner, keypad, silence)
         self.trace = trace
         self.usage = usage
         self.incoming = incoming
@@ -76,18 +76,18 @@ class Call(TransferringCall, Identified):
         self.status = 0
         self._config = config
         self._on_over = on_over
-        self._modifications = Modifications(media, self._on_hold)
+        self._modifications = Modifications(self, media)
         self._descriptions = Descriptions(self, media, self._modifications)
+        self._parts = (milestones, keypad, silence, self._modifications, self._descriptions)
         self.identities = Identities(usage.request, incoming=incoming)
         self._loop = asyncio.get_running_loop()
         self._up: asyncio.Future[None] = self._loop.create_future()
         self._confirmed: asyncio.Future[None] = self._loop.create_future()
-        self._ended: asyncio.Future[Ended] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
         self._goodbye: asyncio.Future[None] = self._loop.create_future()  # the far end knows that it is over
         self._timer: asyncio.TimerHandle | None = None
         self._answering = False
         self._rung = False
-        self._previewed = False
         self._answered_at: float | None = None
         self._ended_at: float | None = None
 
@@ -122,7 +122,7 @@ class Call(TransferringCall, Identified):
     async def ended(self) -> Ended:
         """Wait until the call is over; gives what the ``ended`` event says. Cancelling changes nothing."""
         await settled(self._ended)
-        return self._ended.result()
+        return self._end_event()
 
     def ring(self) -> None:
         """Tell the caller that it rings (180); the phone does so itself unless configured otherwise."""
@@ -228,6 +228,7 @@ class Call(TransferringCall, Identified):
         if not self._goodbye.done():
             self._goodbye.set_result(None)
             self._on_over(self)
+            self._release()
 
     async def over(self) -> None:
         """Wait until nothing is left to be done for this call."""
@@ -378,12 +379,23 @@ class Call(TransferringCall, Identified):
             self.reason = reason
         self._close_media()
 
-    def _announce_end(self) -> None:
-        ended = Ended(self, self.ended_by or "local", self.status, self.reason, self.duration)
-        self.emit("ended", ended)
-        self._ended.set_result(ended)
+    def _silent(self) -> None:
+        self.emit("ended", self._end_event())
+        self._ended.set_result(None)
+        self._release()
 
-    def _on_hold(self, held: bool, by: Party) -> None:
+    def _end_event(self) -> Ended:
+        return Ended(self, self.ended_by or "local", self.status, self.reason, self.duration)
+
+    def _release(self) -> None:
+        """Nothing is to come any more, from the far end or from our media: see :meth:`CallPart.release`."""
+        if self._goodbye.done() and self._ended.done():
+            for part in self._parts:
+                part.release()
+            self._media.release()
+
+    def on_hold(self, held: bool, by: Party) -> None:
+        """A hold began or ended."""
         if held:
             self.emit("held", Held(self, by))
         else:

@@ -16,16 +16,17 @@ from sipmedia.errors import ModificationFailed
 from sipmedia.modification import Modifications
 from sipmedia.offer_answer import OfferAnswer, refusal
 from sipmedia.parties import CallState
+from sipmedia.parts import CallPart
 
 if TYPE_CHECKING:
     from sipmedia.call import Call
 
 
-class Descriptions:
+class Descriptions(CallPart):
     """Takes the events of a call's usage that carry or want a description."""
 
     def __init__(self, call: Call, media: OfferAnswer, modifications: Modifications) -> None:
-        self._call = call
+        super().__init__(call)
         self._media = media
         self._modifications = modifications
         self.error: MediaError | None = None
@@ -69,15 +70,15 @@ class Descriptions:
             waiting.set_result(None)
 
     def _on_preview(self, event: sip.SessionPreview) -> None:
-        if self._call.state is CallState.ENDED:
+        if self.call.state is CallState.ENDED:
             return
         try:
             self._media.early.preview(event.early_dialog, event.body)
         except MediaError as error:  # binding nobody: there is no early media then, and the call goes on
-            self._call.report(error, "early media that cannot be used")
+            self.call.report(error, "early media that cannot be used")
 
     def _on_answer(self, event: sip.SessionAnswer) -> None:
-        if self._call.state is CallState.ANSWERED:
+        if self.call.state is CallState.ANSWERED:
             self._modifications.take_answer(event.body)
         elif event.usage.branch is None:  # an early dialog's, in a reliable response: others may answer, too
             self._try(lambda: self._media.early.answer(event.early_dialog, event.body))
@@ -86,7 +87,7 @@ class Descriptions:
             self.wake()
 
     def _on_offer(self, event: sip.SessionOffer) -> None:
-        call, media, usage = self._call, self._media, event.usage
+        call, media, usage = self.call, self._media, event.usage
         if call.state is CallState.ANSWERED:
             self._modifications.answer(usage, lambda: media.answer_to(event.body))
         elif usage.branch is None:

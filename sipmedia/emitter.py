@@ -28,14 +28,24 @@ Tasks = dict[asyncio.Task[None], None]
 class Emitter(EventEmitter):
     """What phones and calls are: ``on``, ``once``, ``remove_listener``, and handlers that may fail."""
 
-    def __init__(self, tasks: Tasks | None = None) -> None:
-        """``tasks``: where running handlers are kept, if their owner is another emitter."""
+    def __init__(self, owner: Emitter | None = None) -> None:
+        """``owner``: who keeps our running handlers, and tells of our errors, too."""
         super().__init__()
-        self._running: Tasks = {} if tasks is None else tasks
+        self._owner = owner
+        self._running: Tasks = {} if owner is None else owner.tasks
 
     def has_listeners(self, name: str) -> bool:
         """Whether anybody would hear the event."""
-        return bool(self.listeners(name))
+        return bool(self._events.get(name))
+
+    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
+        """Call the listeners; whether there were any. Most events of most calls have none."""
+        if event == "new_listener":
+            self.listener_added(args[0])
+        return bool(self._events.get(event)) and super().emit(event, *args, **kwargs)
+
+    def listener_added(self, name: str) -> None:
+        """Somebody begins to listen; it is not there yet. For subclasses."""
 
     def handler_failed(self, event: object, error: Exception) -> None:
         """A handler raised on ``event``. Subclasses add what the far end must hear of it."""
@@ -49,7 +59,12 @@ class Emitter(EventEmitter):
             _log.info("%s: %s", doing, error)
         else:
             _log.error("%s: %s", doing, error, exc_info=error)
-        self.emit("error", ErrorOccurred(error=error, doing=doing))
+        self._tell_error(ErrorOccurred(error=error, doing=doing))
+
+    def _tell_error(self, event: ErrorOccurred) -> None:
+        self.emit("error", event)
+        if self._owner is not None:
+            self._owner._tell_error(event)
 
     def _emit_run(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         event = args[0] if args else None

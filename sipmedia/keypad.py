@@ -23,6 +23,7 @@ from media.dtmf.telephone_event import check_digits
 from media.frame import AudioFrame
 from sipmedia import info_dtmf
 from sipmedia.events import DtmfMethod
+from sipmedia.parts import CallPart
 from sipmedia.playback import to_loop
 
 if TYPE_CHECKING:
@@ -69,11 +70,11 @@ class Presses:
         return True
 
 
-class Keypad:
+class Keypad(CallPart):
     """Sends and receives the keys of one call."""
 
     def __init__(self, call: Call, milestones: Milestones, listening: Listening) -> None:
-        self.call = call
+        super().__init__(call)
         self._milestones = milestones
         self._listening = listening
         self._loop = asyncio.get_running_loop()
@@ -134,14 +135,19 @@ class Keypad:
 
     # --- receiving ---
 
-    def watch(self, session: MediaSession) -> None:
-        """Listen to a session, and to its sound if it has to be."""
-        session.on("dtmf_received", self._on_event)
-        if self._listening == "never":
-            return
-        session.on("sdp_negotiated", lambda event: self._listen(event.session))
-        if self._listening == "auto":  # pyee tells of a new listener before it is there
-            self.call.on("new_listener", lambda name, _: self._expect(name, session))
+    def negotiated(self, session: MediaSession) -> None:
+        """Offer and answer met: listen to the sound if keys may be in it."""
+        if self._listening != "never":
+            self._listen(session)
+
+    def expect(self, session: MediaSession) -> None:
+        """Somebody will listen for keys, whom the call does not have among its listeners yet."""
+        if self._listening == "auto":
+            self._listen(session, somebody=True)
+
+    def take_event(self, event: DtmfDigitReceived) -> None:
+        """A key in telephone-events."""
+        self.heard(event.digit, event.duration_ms, "rfc4733")
 
     def take_info(self, content_type: str, body: bytes) -> None:
         """The body of an INFO request."""
@@ -153,13 +159,6 @@ class Keypad:
         """A key came one of the ways."""
         if self._presses.is_new(digit, way, self._loop.time(), duration_ms / 1000):
             self._milestones.key(digit, duration_ms, way)
-
-    def _on_event(self, event: DtmfDigitReceived) -> None:
-        self.heard(event.digit, event.duration_ms, "rfc4733")
-
-    def _expect(self, name: str, session: MediaSession) -> None:
-        if name == "dtmf":
-            self._listen(session, somebody=True)
 
     def _listen(self, session: MediaSession, *, somebody: bool = False) -> None:
         """Looking for keys in every frame costs as much as all else in a call: only if it is of use."""

@@ -10,6 +10,7 @@ from media.events import SessionError
 from media.frame import AudioFrame
 from sipmedia.config import format_address
 from sipmedia.events import Dtmf, DtmfMethod, MediaStarted
+from sipmedia.parts import CallPart
 
 if TYPE_CHECKING:
     from sipmedia.call import Call
@@ -17,22 +18,16 @@ if TYPE_CHECKING:
     from sipmedia.trace.record import Direction
 
 
-class Milestones:
+class Milestones(CallPart):
     """Follows the sessions of one call: its own, and those forked from it for early media."""
 
     def __init__(self, call: Call, trace: CallTrace) -> None:
-        self._call = call
+        super().__init__(call)
         self._trace = trace
         self._loop = asyncio.get_running_loop()
         self._heard = False
         self._said = False
         self._closing_at: float | None = None
-
-    def watch(self, session: MediaSession) -> None:
-        """Listen to a session that was just made."""
-        session.on("session_error", self._on_error)
-        session.on("sdp_negotiated", self._on_negotiated)
-        session.on("session_updated", self._on_updated)
 
     def pressed(self, digits: str, duration_ms: int) -> None:
         """We press keys."""
@@ -42,7 +37,7 @@ class Milestones:
         """The far end pressed a key."""
         how = {"rfc4733": "", "info": ", by INFO", "inband": ", in the sound"}[method]
         self._tell("received", f"key {digit} pressed", f"{duration_ms} ms{how}")
-        self._call.emit("dtmf", Dtmf(self._call, digit, duration_ms, method))
+        self.call.emit("dtmf", Dtmf(self.call, digit, duration_ms, method))
 
     def lost(self, silent_s: float) -> None:
         """Nothing comes from the far end any more."""
@@ -58,7 +53,8 @@ class Milestones:
         at = self._closing_at if self._closing_at is not None else self._loop.time()
         self._trace.media_ended(at, audio.packets_sent, audio.packets_received)
 
-    def _on_negotiated(self, event: SdpNegotiated) -> None:
+    def negotiated(self, event: SdpNegotiated) -> None:
+        """Offer and answer met."""
         session = event.session
         if event.codec is None or session.state is not SessionState.ACTIVE:
             return
@@ -66,11 +62,13 @@ class Milestones:
         if not self._said and self._trace.limit:
             session.add_tap(_FirstFrame(self._loop, self, session))
 
-    def _on_error(self, event: SessionError) -> None:
+    def failed(self, event: SessionError) -> None:
+        """Something of the application's raised, or was refused."""
         if event.what:  # what is refused is told by who asked for it
-            self._call.report(event.error, f"{event.what} failed and was taken off")
+            self.call.report(event.error, f"{event.what} failed and was taken off")
 
-    def _on_updated(self, event: SessionUpdated) -> None:
+    def updated(self, event: SessionUpdated) -> None:
+        """Something changed; here only the first sound counts."""
         if event.what != "first_media" or self._heard:
             return
         self._heard = True
@@ -78,7 +76,7 @@ class Milestones:
         codec = event.session.codec
         origin = f" from {format_address(*source)}" if source is not None else ""
         self._tell("received", "first sound heard", f"{codec or 'sound'}{origin}")
-        self._call.emit("media", MediaStarted(self._call, codec, source))
+        self.call.emit("media", MediaStarted(self.call, codec, source))
 
     def first_sent(self, session: MediaSession, tap: _FirstFrame) -> None:
         """The first frame has left."""

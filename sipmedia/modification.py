@@ -9,22 +9,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dialog.errors import LocalProtocolError
 from dialog.status import reason_phrase
 from dialog.usage.invite import InviteUsage
 from media import MediaError
 from sipmedia.errors import ModificationFailed, SipMediaError
-from sipmedia.events import Party
 from sipmedia.offer_answer import OfferAnswer, Wish, refusal
+from sipmedia.parts import CallPart
+
+if TYPE_CHECKING:
+    from sipmedia.call import Call
 
 
-class Modifications:
-    """Carries changes of one call; ``on_hold(held, by)`` hears when a hold begins or ends."""
+class Modifications(CallPart):
+    """Carries changes of one call, and tells it when a hold begins or ends."""
 
-    def __init__(self, media: OfferAnswer, on_hold: Callable[[bool, Party], None]) -> None:
+    def __init__(self, call: Call, media: OfferAnswer) -> None:
+        super().__init__(call)
         self._media = media
-        self._on_hold = on_hold
         self._pending: asyncio.Future[None] | None = None
         self._before = media.wish
         self._unusable: MediaError | None = None
@@ -148,7 +152,7 @@ class Modifications:
     def compare(self, before: Wish) -> None:
         """Say what has become of hold since ``before`` (ours) and since the last comparison (theirs)."""
         if self._media.wish.held != before.held:
-            self._on_hold(self._media.wish.held, "local")
+            self.call.on_hold(self._media.wish.held, "local")
         if self._media.held_by_remote != self._held_by_remote:
             self._held_by_remote = self._media.held_by_remote
-            self._on_hold(self._held_by_remote, "remote")
+            self.call.on_hold(self._held_by_remote, "remote")

@@ -91,7 +91,14 @@ class OfferAnswer:
         self._constraints = constraints
         self._answer: bytes | None = None
         self._early_offer: bytes | None = None
-        self.early = EarlyMedia(self)
+        self._early: EarlyMedia | None = None
+
+    @property
+    def early(self) -> EarlyMedia:
+        """Its early dialogs; most calls have none."""
+        if self._early is None:
+            self._early = EarlyMedia(self)
+        return self._early
 
     @property
     def agreed(self) -> bool:
@@ -183,7 +190,7 @@ class OfferAnswer:
         try:
             self.session.set_remote_answer(body)
         finally:
-            self.early.close()
+            self._close_early()
 
     def refresh(self) -> bytes:
         """What we said last, offered again: it changes nothing."""
@@ -197,15 +204,24 @@ class OfferAnswer:
 
     def close(self) -> None:
         """Close the session and what was forked from it; ``session_closed`` follows."""
-        self.early.close()
+        self._close_early()
         if self.session is not None and self.session.state is not SessionState.CLOSED:
             self.session.close()
+
+    def release(self) -> None:
+        """All is over: let go of who was told of sessions (see :meth:`CallPart.release`)."""
+        self.on_session = _ignore
 
     def adopt(self, session: MediaSession) -> MediaSession:
         """This is the call's session."""
         self.session = session
         self.on_session(session)
         return session
+
+    def _close_early(self) -> None:
+        early, self._early = self._early, None
+        if early is not None:
+            early.close()
 
     def wanted(self) -> SessionConstraints:
         """What we wish now, as constraints of an offer or answer."""

@@ -12,6 +12,7 @@ from media import MediaLost as SessionMediaLost
 from media import MediaRegained as SessionMediaRegained
 from media import MediaSession
 from sipmedia.events import MediaLost, MediaRegained
+from sipmedia.parts import CallPart
 
 if TYPE_CHECKING:
     from sipmedia.call import Call
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from sipmedia.milestones import Milestones
 
 
-class SilenceGuard:
+class SilenceGuard(CallPart):
     """Watches the sessions of one call; hangs up if the phone is set to."""
 
     def __init__(self, call: Call, milestones: Milestones, config: PhoneConfig) -> None:
-        self._call = call
+        super().__init__(call)
         self._milestones = milestones
         self._timeout = config.media_timeout
         self._hangs_up = config.hangup_on_media_timeout
@@ -31,14 +32,14 @@ class SilenceGuard:
     def watch(self, session: MediaSession) -> None:
         """Follow a session that was just made."""
         session.path.watch_silence(self._timeout)
-        session.on("media_lost", self._lost)
-        session.on("media_regained", self._regained)
 
-    def _lost(self, event: SessionMediaLost) -> None:
+    def lost(self, event: SessionMediaLost) -> None:
+        """Nothing has come for so long."""
         self._milestones.lost(event.silent_s)
-        self._call.emit("media_lost", MediaLost(self._call, event.silent_s))
+        self.call.emit("media_lost", MediaLost(self.call, event.silent_s))
         if self._hangs_up:
-            self._call.give_up(f"nothing heard for {event.silent_s:.0f} s")
+            self.call.give_up(f"nothing heard for {event.silent_s:.0f} s")
 
-    def _regained(self, event: SessionMediaRegained) -> None:
-        self._call.emit("media_regained", MediaRegained(self._call, event.silent_s))
+    def regained(self, event: SessionMediaRegained) -> None:
+        """It is there again."""
+        self.call.emit("media_regained", MediaRegained(self.call, event.silent_s))

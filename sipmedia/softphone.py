@@ -25,7 +25,7 @@ from sipmedia.account import Account
 from sipmedia.call import Call
 from sipmedia.config import DEFAULT_PORT, PhoneConfig, format_address, parse_bind
 from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed, TransportUnavailable
-from sipmedia.events import CallCreated, ErrorOccurred, IncomingCall
+from sipmedia.events import CallCreated, IncomingCall
 from sipmedia.identity import anonymous_headers
 from sipmedia.offer_answer import OfferAnswer
 from sipmedia.outside import offer_from_outside
@@ -359,20 +359,13 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
 
     def _adopt(self, usage: InviteUsage, media: OfferAnswer, *, incoming: bool) -> Call:
         trace = self._traces.get(usage.call_id) or self._new_trace(usage.call_id)
-        call = Call(
-            usage, media, self.config, trace, incoming=incoming, tasks=self.tasks, on_over=self._forget
-        )
+        call = Call(usage, media, self.config, trace, incoming=incoming, owner=self, on_over=self._forget)
         trace.name(call.local_name, call.remote_name)
         call.services = self
         self._calls[usage] = call
-        call.on("error", self._call_failed)
         self.follow_for_lamps(call)
         self.emit("call_created", CallCreated(call))
         return call
-
-    def _call_failed(self, event: ErrorOccurred) -> None:
-        """What goes wrong in a call is told to those who listen to the phone, too."""
-        self.emit("error", event)
 
     def _forget(self, call: Call) -> None:
         self._calls.pop(call.usage, None)

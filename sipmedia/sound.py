@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +11,25 @@ from numpy.typing import NDArray
 from media import (
     BadAudio,
     Cleared,
+    DtmfDigitReceived,
     MediaError,
+    MediaLost,
     MediaManager,
+    MediaRegained,
     MediaSession,
+    SdpNegotiated,
     SessionClosed,
     SessionStatistics,
+    SessionUpdated,
 )
 from media.audio.country_tones import ToneKind, country_tone
 from media.audio.frame_queue import FrameQueue
 from media.audio.graph import AudioSource, Echo, SampleSource
+from media.events import SessionError, SessionEvent
 from media.files import File, FilePlayback, FileRecorder
 from media.files.work import name_of
 from media.session_audio import Audio
-from sipmedia.emitter import Emitter, Tasks
+from sipmedia.emitter import Emitter
 from sipmedia.errors import CallEnded, InvalidCallState
 from sipmedia.events import MarkReached
 from sipmedia.keypad import Keypad, SendMethod
@@ -32,6 +37,9 @@ from sipmedia.milestones import Milestones
 from sipmedia.offer_answer import OfferAnswer
 from sipmedia.playback import CallRecording, Playback, to_loop
 from sipmedia.silence import SilenceGuard
+
+if TYPE_CHECKING:
+    from sipmedia.call import Call
 
 Playable = File | NDArray[np.int16] | AudioSource
 """A file of any format libsndfile reads, int16 samples at the call's rate, or an audio source."""
@@ -50,15 +58,13 @@ class CallSound(Emitter):
         self,
         media: OfferAnswer,
         milestones: Milestones,
-        tasks: Tasks,
-        on_silent: Callable[[], None],
+        owner: Emitter,
         keypad: Keypad,
         silence: SilenceGuard,
     ) -> None:
-        super().__init__(tasks)
+        super().__init__(owner)
         self._media = media
         self._milestones = milestones
-        self._on_silent = on_silent
         self._keypad = keypad
         self._silence = silence
         self._recordings: list[CallRecording] = []
@@ -223,8 +229,23 @@ class CallSound(Emitter):
 
     # --- for the call ---
 
+    @property
+    def itself(self) -> Call:
+        """This call, whole: what events tell of."""
+        raise NotImplementedError
+
+    def listener_added(self, name: str) -> None:
+        """Keys are looked for in the sound only when somebody wants them."""
+        session = self._media.session
+        if name == "dtmf" and session is not None and self._session_open:
+            self._keypad.expect(session)
+
+    def _silent(self) -> None:
+        """Session and recordings are closed."""
+        raise NotImplementedError
+
     def _close_media(self) -> None:
-        """Close session and recordings; ``on_silent`` is called when both are done."""
+        """Close session and recordings; :meth:`_silent` is called when both are done."""
         for recording in self._recordings:
             recording.close()
         if self._session_open:
@@ -236,15 +257,32 @@ class CallSound(Emitter):
         self._check_silent()
 
     def _watch(self, session: MediaSession) -> None:
-        self._milestones.watch(session)
-        self._keypad.watch(session)
+        session.observer = self._observe
         self._silence.watch(session)
         if session is self._media.session:
             self._session_open = True
-            session.on("session_closed", self._session_closed)
+
+    def _observe(self, event: SessionEvent) -> None:
+        """What the call's session reports, or one forked from it for early media."""
+        match event:
+            case SdpNegotiated():
+                self._milestones.negotiated(event)
+                self._keypad.negotiated(event.session)
+            case SessionUpdated():
+                self._milestones.updated(event)
+            case SessionError():
+                self._milestones.failed(event)
+            case DtmfDigitReceived():
+                self._keypad.take_event(event)
+            case MediaLost():
+                self._silence.lost(event)
+            case MediaRegained():
+                self._silence.regained(event)
+            case SessionClosed():
+                self._session_closed(event)
 
     def _reached(self, name: str, sent: bool) -> None:
-        self.emit("mark", MarkReached(self._keypad.call, name, sent))
+        self.emit("mark", MarkReached(self.itself, name, sent))
 
     def _session_closed(self, event: SessionClosed) -> None:
         if event.session is not self._media.session:
@@ -273,7 +311,7 @@ class CallSound(Emitter):
 
     def _check_silent(self) -> None:
         if self._closing and not self._session_open and not self._recordings:
-            self._on_silent()
+            self._silent()
 
     def _open_session(self) -> MediaSession:
         session = self._media.session

@@ -120,11 +120,6 @@ class TransferringCall(ChangingCall):
 
     # --- for the phone ---
 
-    @property
-    def itself(self) -> Call:
-        """This call, whole: what events tell of."""
-        raise NotImplementedError
-
     def take_refer(self, event: sip.ServiceEvent) -> None:
         """What becomes of our REFER."""
         match event:

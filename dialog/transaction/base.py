@@ -54,6 +54,11 @@ class Transaction:
             self._stop_resending()
             self._stop_ending()
             self.layer.forget(self)
+            self._release()
+
+    def _release(self) -> None:
+        """It has terminated: let go of its user, which may hold it, so that both are freed at once."""
+        raise NotImplementedError
 
     def transport_error(self) -> None:
         """The transport could not send for this transaction, or its flow is gone."""

@@ -26,6 +26,21 @@ class ClientUser(Protocol):
         """No final response will come. `transaction` is None when no way to the target was found."""
 
 
+class _Nobody:
+    """The user of a transaction that has terminated."""
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Nobody waits for it."""
+
+    def on_failure(
+        self, transaction: ClientTransaction | None, cause: Literal["timeout", "transport"]
+    ) -> None:
+        """It was told before."""
+
+
+_NOBODY = _Nobody()
+
+
 class ClientTransaction(Transaction):
     """One request of ours, resent until it is answered."""
 
@@ -73,6 +88,9 @@ class ClientTransaction(Transaction):
     def give_up(self) -> None:
         """Forget the request; the user is not told."""
         self.feed(Input.GIVE_UP)
+
+    def _release(self) -> None:
+        self.user = _NOBODY
 
     def _pass_up(self) -> None:
         assert self._response is not None

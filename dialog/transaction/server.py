@@ -95,6 +95,9 @@ class ServerTransaction(Transaction):
         else:
             self.feed(Input.SEND_FAILURE)
 
+    def _release(self) -> None:
+        self.user = self._compose_trying = None
+
     @property
     def unanswered_invite(self) -> bool:
         """An INVITE somebody is thinking about, perhaps for long."""

@@ -38,6 +38,7 @@ from dialog.usage.redirect import FOLLOWED, TargetSet
 from dialog.usage.state import UsageState
 
 if TYPE_CHECKING:
+    from dialog.flow import Flow
     from dialog.outgoing import Outgoing
     from dialog.usage.invite import InviteUsage
 
@@ -64,6 +65,7 @@ class Caller:
         self._pracks: dict[str, Prack] = {}
         self._acks: dict[str, SentAck] = {}
         self._winner: str | None = None
+        self._flow: Flow | None = None
         self._outgoing = None if held else self._send()
 
     @property
@@ -123,6 +125,7 @@ class Caller:
         """A response to the INVITE, or (ignored) to its CANCEL."""
         if transaction.request.method == "CANCEL":
             return
+        self._flow = transaction.flow
         if response.status < 200:
             self._on_provisional(response)
         elif response.status < 300:
@@ -251,8 +254,7 @@ class Caller:
 
     def _new_branch(self, response: Response) -> Branch:
         dialog = Dialog.from_response(self._request, response)
-        transaction = self._transaction
-        dialog.flow = None if transaction is None else transaction.flow
+        dialog.flow = self._flow
         return Branch(self._usage, dialog, Exchange.OURS if self._offered else Exchange.NOTHING)
 
     def _on_success(self, response: Response) -> None:
@@ -345,6 +347,11 @@ class Caller:
             self._patience = None
         self._forget_early_dialogs()
         self._usage.finish(CallFailed(self._usage, status, reason, cause, response))
+
+    def release(self) -> None:
+        """The call is over. What still comes, 2xx of other branches or the same again, needs no more than
+        the flow it comes on."""
+        self._outgoing = None
 
     def _forget_early_dialogs(self, winner: Branch | None = None) -> None:
         for branch in self._branches.values():

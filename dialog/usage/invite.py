@@ -327,7 +327,9 @@ class InviteUsage(SessionUsage):
             # Lingering transactions remember their bytes, not the call: 32 s of calls would be a lot to keep.
             self._callee.release()
             self._callee = None
-        self._caller = None
+        if self._caller is not None:
+            self._caller.release()
+            self._caller = None
         self.timer.release()
         self._release_dialog()
         self.core.remove_usage(self)

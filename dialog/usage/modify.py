@@ -195,10 +195,12 @@ class ModifyClient:
 
     def _succeed(self) -> None:
         self.done = True
+        self._outgoing = None
         self._core.emit(ModifyAccepted(self._usage))
 
     def _fail(self, status: int, reason: str, *, ends_call: bool = False) -> None:
         self.done = True
+        self._outgoing = None
         self._close_exchange()
         self._usage.timer.refresh_failed()
         self._core.emit(ModifyFailed(self._usage, status, reason, ends_call))
