@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dialog.grammar import delta_seconds
 from dialog.message import Response
 
 BASE_DELAY = 30.0
@@ -28,5 +29,7 @@ def back_off(failures: int, chance: float) -> float:
 
 def retry_after(response: Response) -> float | None:
     """Seconds that Retry-After asks for (section 20.33), a day at most; None without it."""
-    text = (response.headers.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
-    return min(float(text), 86400.0) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+    seconds = delta_seconds(
+        (response.headers.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
+    )
+    return None if seconds is None else min(float(seconds), 86400.0)

@@ -80,17 +80,29 @@ class Bindings:
 
     def contact_for(self, flow: Flow, uri: Uri | None) -> str | None:
         """The Contact that a registration gives to a dialog of `uri` on this flow: its GRUU, or its contact
-        with `ob` (RFC 5626 section 4.3); None when there is none."""
+        with `ob` (RFC 5626 section 4.3); None when there is none.
+
+        Behind a NAT a connection made for one long request is no way in. What is registered at the same
+        server is: that mapping is kept open.
+        """
         if not self._flows or not isinstance(uri, SipUri):
             return None
         registration = self._by_account.get(_key(uri))
+        if registration is not None and self._is_beside(flow, registration.flow):
+            return f"<{registration.contact}>"
         if registration is None or registration.flow != flow:
             registration = self._by_user.get((flow, uri.user or ""))
         if registration is None:
             return None
-        if registration.public_gruu:
-            return f"<{registration.public_gruu}>"
-        return f"<{registration.contact}>" if registration.outbound else None
+        grant = registration.grant
+        if grant.public_gruu:
+            return f"<{grant.public_gruu}>"
+        return f"<{registration.contact}>" if grant.outbound else None
+
+    def _is_beside(self, flow: Flow, registered: Flow | None) -> bool:
+        if registered is None or registered not in self._learned:
+            return False
+        return flow.connection > 0 and flow not in self._flows and flow.remote == registered.remote
 
     def public_address(self, flow: Flow) -> HostPort | None:
         """Our address as a registrar saw it on this flow, when it is not the one we know."""
@@ -136,8 +148,8 @@ class Bindings:
             self._flows.setdefault(flow, {})[registration] = None
             self._by_user[flow, registration.account.user or ""] = registration
             if registration.expires_at is not None:
-                behind_nat = flow in self._learned
-                self._keep_alives.keep(flow, registration.flow_timer, registration.outbound or behind_nat)
+                grant, behind_nat = registration.grant, flow in self._learned
+                self._keep_alives.keep(flow, grant.flow_timer, grant.outbound or behind_nat)
 
     def learn(self, flow: Flow, address: HostPort) -> None:
         """A registrar sees us at this address."""
@@ -159,7 +171,7 @@ class Bindings:
         key = _key(account)
         routes = self._routes.get(key, ())
         registration = self._by_account.get(key)
-        service = registration.service_route if registration is not None else ()
+        service = registration.grant.service_route if registration is not None else ()
         # A proxy that is its own first Service-Route is not to be passed twice.
         return service if routes and service and _same_place(routes[0], service[0]) else (*routes, *service)
 

@@ -26,6 +26,7 @@ __all__ = [
     "TOKEN",
     "URI_SCHEME",
     "VIA",
+    "delta_seconds",
     "format_params",
     "parse_params",
     "quote",
@@ -106,6 +107,11 @@ LIST_ELEMENT = re.compile(rf'(?:[^,"<]++|{_QUOTED}|<[^>]*+>)*+', re.DOTALL)
 
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/@]++")
+
+
+def delta_seconds(text: str | None) -> int | None:
+    """The number of a `delta-seconds = 1*DIGIT`; None for anything else, and for more than ten digits."""
+    return int(text) if text and len(text) <= 10 and text.isascii() and text.isdecimal() else None
 
 
 def parse_params(text: str, field: str) -> dict[str, str | None]:

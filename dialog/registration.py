@@ -17,12 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from dialog.address import NameAddr
 from dialog.back_off import back_off, refresh_after, retry_after
-from dialog.errors import LocalProtocolError, ParseError
+from dialog.errors import LocalProtocolError
 from dialog.flow import Flow, HostPort
+from dialog.grammar import delta_seconds
 from dialog.message import Request, Response
 from dialog.registration_events import Registered, RegistrationFailed, Unregistered
+from dialog.registration_grant import Grant
 from dialog.registration_settings import RegistrationSettings, RegistrationState
 from dialog.status import reason_phrase
 from dialog.timers import Timer
@@ -68,17 +69,8 @@ class Registration:
         """The way to the registrar; what comes for us comes on it."""
         self.contact: SipUri | None = None
         """The URI that is registered, or about to be."""
-        self.bindings: tuple[NameAddr, ...] = ()
-        """Every Contact that the registrar holds for the address-of-record."""
-        self.service_route: tuple[NameAddr, ...] = ()
-        """RFC 3608: the routes of our requests."""
-        self.path: tuple[str, ...] = ()
-        """RFC 3327: the proxies through which requests come to us."""
-        self.public_gruu = self.temporary_gruu = ""
-        self.outbound = False
-        """The registrar keeps this flow by RFC 5626."""
-        self.flow_timer: int | None = None
-        """Seconds that the far end waits for keep-alives (RFC 5626 section 4.4)."""
+        self.grant = Grant()
+        """What the registrar granted last."""
         self.expires_at: float | None = None
         self.retry_at: float | None = None
         self._from = str(settings.address_of_record.with_tag(core.new_tag()))
@@ -270,15 +262,13 @@ class Registration:
     def _accepted(self, response: Response) -> None:
         now, renewal = self._core.now, self.expires_at is not None and self._failures == 0
         self._failures = 0
-        self.bindings = response.contacts
-        mine = self._mine()
-        granted = _granted(response, mine, self._expires)
-        if granted <= 0:
+        self.grant = grant = Grant.read(response, self.settings, self.contact, self._expires)
+        if not grant.expires:
             self.expires_at = None
             self._failed(500, "The registrar keeps no binding of ours", None)
             return
-        self.expires_at = now + granted
-        self._read_extensions(response, mine)
+        self.expires_at = now + grant.expires
+        self._core.bindings.moved(self)
         if self._closing:
             self._leave()
             return
@@ -288,34 +278,8 @@ class Registration:
             return
         self._moves = 0
         self.state = RegistrationState.REGISTERED
-        self._schedule(refresh_after(granted, self._core.random.random()), self._start)
-        self._core.emit(Registered(self, granted, renewal))
-
-    def _mine(self) -> NameAddr | None:
-        """Our own binding among those that the registrar tells of."""
-        for binding in self.bindings:
-            instance = (binding.params.get("+sip.instance") or "").strip("<>")
-            if self.settings.instance and instance == self.settings.instance:
-                return binding
-            if binding.uri == self.contact:
-                return binding
-        return None
-
-    def _read_extensions(self, response: Response, mine: NameAddr | None) -> None:
-        params = mine.params if mine is not None else {}
-        self.public_gruu = params.get("pub-gruu") or ""
-        self.temporary_gruu = params.get("temp-gruu") or ""
-        self.path = tuple(response.headers.get_all("Path"))
-        try:
-            self.service_route = tuple(
-                NameAddr.parse(text, "Service-Route") for text in response.headers.split_all("Service-Route")
-            )
-            self.outbound = bool(self.settings.reg_id) and "outbound" in response.require
-        except ParseError:
-            self.service_route, self.outbound = (), False
-        timer = response.headers.get("Flow-Timer") or ""
-        self.flow_timer = int(timer) if timer.isdecimal() and len(timer) < 6 else None
-        self._core.bindings.moved(self)
+        self._schedule(refresh_after(grant.expires, self._core.random.random()), self._start)
+        self._core.emit(Registered(self, grant.expires, renewal))
 
     def _learn_address(self, response: Response) -> bool:
         """Take our address as the registrar sees it; whether it is another one than we told."""
@@ -332,8 +296,7 @@ class Registration:
 
     def _take_longer(self, response: Response) -> bool:
         """Section 10.2.8: 423 names the shortest time that is allowed."""
-        text = response.headers.get("Min-Expires") or ""
-        shortest = int(text) if text.isdecimal() and len(text) < 10 else 0
+        shortest = delta_seconds(response.headers.get("Min-Expires")) or 0
         if not self._expires < shortest <= MAX_EXPIRES:
             return False
         self._expires = shortest
@@ -376,14 +339,3 @@ class Registration:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _granted(response: Response, mine: NameAddr | None, asked: int) -> int:
-    """Seconds that our binding lasts: its own, else those of the response, else what we asked for.
-
-    Registrars that rewrite Contacts, for NAT, show none that is ours.
-    """
-    for text in ((mine.params.get("expires") if mine is not None else None), response.headers.get("Expires")):
-        if text and text.isascii() and text.isdecimal() and len(text) < 11:
-            return min(int(text), asked)
-    return asked

@@ -54,12 +54,12 @@ class Registration:
     @property
     def contacts(self) -> Sequence[str]:
         """Everything registered for the account, other phones of it too."""
-        return [str(binding.uri) for binding in self._machine.bindings]
+        return [str(binding.uri) for binding in self._machine.grant.bindings]
 
     @property
     def gruu(self) -> str:
         """The public GRUU (RFC 5627): an address of this very phone, good everywhere; "" without one."""
-        return self._machine.public_gruu
+        return self._machine.grant.public_gruu
 
     def refresh(self) -> None:
         """Register again now; events tell the outcome."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from dialog.address import NameAddr
 from dialog.flow import Flow
+from dialog.grammar import delta_seconds
 from dialog.message import Request
 from dialog.uri import SipUri, Uri
 
@@ -131,9 +132,8 @@ class Location:
     def _seconds(self, contact: NameAddr, request: Request) -> int:
         """How long a binding is to last; what cannot be read means an hour (section 10.2.1.1)."""
         text = contact.params.get("expires")
-        if text is not None:
-            return int(text) if text.isascii() and text.isdecimal() and len(text) < 11 else 3600
-        return 3600 if request.expires is None else request.expires
+        seconds = request.expires if text is None else delta_seconds(text)
+        return 3600 if seconds is None else seconds
 
     def _describe(self, address: Address, request: Request, now: float) -> list[tuple[str, str]]:
         """The headers of the 200: everything that is bound now, and what extensions were taken up."""

@@ -54,6 +54,22 @@ def test_folding_is_one_space() -> None:
     assert grammar.FOLD.sub(" ", "a\r\n \t b\r\nc") == "a b\r\nc"
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("4294967295", 2**32 - 1),
+        ("", None),
+        (None, None),
+        ("-1", None),
+        ("٣", None),
+        ("1" * 11, None),
+    ],
+)
+def test_delta_seconds(text: str | None, seconds: int | None) -> None:
+    assert grammar.delta_seconds(text) == seconds
+
+
 HOSTILE = [
     " " * 60000,
     "\t" * 60000 + ";",

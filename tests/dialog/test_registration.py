@@ -123,7 +123,7 @@ def test_register_refresh_unregister(registrar: Registrar) -> None:
     registered = registrar.alice.only(Registered)
     assert (registered.expires, registered.renewal, registered.registration) == (3600, False, registration)
     assert registration.state is RegistrationState.REGISTERED
-    assert [str(binding.uri) for binding in registration.bindings] == ["sip:alice@192.0.2.1:5060"]
+    assert [str(binding.uri) for binding in registration.grant.bindings] == ["sip:alice@192.0.2.1:5060"]
     registrar.run(3600)
     assert len(registrar.requests) == 2
     assert 2880 <= registrar.times[1] - registrar.times[0] <= 3241
@@ -178,7 +178,8 @@ def test_a_route_that_cannot_be_read(registrar: Registrar) -> None:
     registration = registrar.register()
     registrar.run(1)
     assert registrar.alice.only(Registered).expires == 3600
-    assert (registration.bindings, registration.service_route, registration.flow_timer) == ((), (), None)
+    grant = registration.grant
+    assert (grant.bindings, grant.service_route, grant.flow_timer) == ((), (), None)
 
 
 def test_a_binding_of_no_time_is_a_failure(registrar: Registrar) -> None:
@@ -395,10 +396,9 @@ def test_gruu_and_outbound(registrar: Registrar) -> None:
     assert request.headers.get("Contact") == (
         f'<sip:alice@192.0.2.1:5060;ob>;+sip.instance="<{instance}>";reg-id=1;expires=3600'
     )
-    assert registration.public_gruu == "sip:alice@a.example;gr=1"
-    assert registration.temporary_gruu == "sip:t1@a.example;gr"
-    assert (registration.outbound, registration.flow_timer) == (True, 60)
-    assert registration.path == ("<sip:edge;lr>",)
+    grant = registration.grant
+    assert (grant.public_gruu, grant.temporary_gruu) == ("sip:alice@a.example;gr=1", "sip:t1@a.example;gr")
+    assert (grant.outbound, grant.flow_timer, grant.path) == (True, 60, ("<sip:edge;lr>",))
     assert registrar.contact_of_a_call() == "<sip:alice@a.example;gr=1>"
 
 
