@@ -183,7 +183,7 @@ class Attempt:
         )
         _advance(request)
         _authorize(request, authentication.sessions(self._places))
-        self._outgoing.send_again(transaction.flow)
+        self._outgoing.send_changed(transaction.flow)
         return True
 
     def _note_next_nonce(self, response: Response) -> None:

@@ -182,12 +182,12 @@ class Way:
     """The walk to one URI. `target` is where the last flow leads, `why` why no flow was found (so far)."""
 
     __slots__ = (
-        "_large",
         "_locator",
         "_name",
         "_planned",
         "_servers",
         "_wish",
+        "large",
         "reasons",
         "reused",
         "target",
@@ -195,7 +195,8 @@ class Way:
 
     def __init__(self, locator: Locator, uri: Uri, large: bool) -> None:
         self._locator = locator
-        self._large = large
+        self.large = large
+        """Whether the request is too long for UDP; it counts when the walk begins."""
         self._planned = False
         self._servers: deque[_Server] = deque()
         self.reasons: list[str] = []
@@ -235,6 +236,20 @@ class Way:
         """The last flow was one that is broken: make it anew."""
         assert self.target is not None
         self._open(self.target, None, found)
+
+    def outgrow(self, flow: Flow) -> bool:
+        """The request has become too long for the UDP flow given last: from now on TCP first, at that server
+        too, which is next again. False where that is not allowed, or was tried."""
+        wish, target = self._wish, self.target
+        if self.large or wish is None or wish.told or "TCP" not in wish.transports:
+            return False
+        if target is None or flow.transport != "UDP" or flow.remote != target.address:
+            return False
+        self.large = True
+        servers = [_Server("UDP", *target.address), *self._servers]
+        self._servers.clear()
+        self._add_servers(servers, wish)
+        return True
 
     # Planning: sections 4.1 and 4.2.
 
@@ -285,14 +300,16 @@ class Way:
         return _Server(transport, wish.host, DEFAULT_PORTS[transport] if wish.port is None else wish.port)
 
     def _set_servers(self, servers: list[_Server], found: FlowFound) -> None:
-        wish = self._wish
-        assert wish is not None
+        assert self._wish is not None
+        self._add_servers(servers, self._wish)
+        self.next(found)
+
+    def _add_servers(self, servers: list[_Server], wish: Wish) -> None:
         for server in servers:
             # RFC 3261 section 18.1.1; a URI that names UDP insists on it (RFC 3263 section 4.1).
-            if self._large and server.transport == "UDP" and not wish.told and "TCP" in wish.transports:
+            if self.large and server.transport == "UDP" and not wish.told and "TCP" in wish.transports:
                 self._servers.append(_Server("TCP", server.host, server.port, large=True))
             self._servers.append(server)
-        self.next(found)
 
     # Walking: section 4.3.
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 MAX_UDP_REQUEST = 1300
 """Longer requests go by TCP where the URI leaves it open (section 18.1.1)."""
-_FIELDS_TO_COME = 160
-"""About as much as Via and Contact will add."""
+_VIA, _CONTACT = 100, 60
+"""About as much as they will add."""
 _MOST_SECONDS = 3600.0
 
 
@@ -65,7 +65,7 @@ class Outgoing:
         self._otherwise = otherwise
         self._heard = False
         self._retried = False
-        self._way = core.locator.way(hop, large=is_large(request))
+        self._way = core.locator.way(hop)
         self.user: ClientUser
         self.transaction: ClientTransaction | None = None
         self.abandoned = False
@@ -75,7 +75,16 @@ class Outgoing:
 
     def start(self) -> None:
         """Look for the first flow. `user` is never called before this returns."""
+        self._way.large = is_large(self._request)
         self._way.next(self._found)
+
+    def send_changed(self, flow: Flow) -> None:
+        """Send the request, which is without Via and has been changed, once more to where `flow` leads:
+        by TCP, if credentials have made it too long for UDP."""
+        if is_large(self._request) and self._way.outgrow(flow):
+            self._way.next(self._found)
+        else:
+            self.send_again(flow)
 
     def send_again(self, flow: Flow) -> None:
         """Send the request, which is without Via, by a new transaction."""
@@ -165,8 +174,9 @@ class Outgoing:
 
 
 def is_large(request: Request) -> bool:
-    """Whether a request without Via and Contact will be too long for UDP."""
-    return len(bytes(request)) > MAX_UDP_REQUEST - _FIELDS_TO_COME
+    """Whether a request without Via, and perhaps without Contact, will be too long for UDP."""
+    to_come = _VIA if "Contact" in request.headers else _VIA + _CONTACT
+    return len(bytes(request)) > MAX_UDP_REQUEST - to_come
 
 
 def instead(hop: Uri, otherwise: Flow | None, core: Core) -> Flow | None:

@@ -8,11 +8,13 @@ import pytest
 
 from dialog.config import UserAgentConfig
 from dialog.core import Core
+from dialog.digest import Credentials
 from dialog.dns import Answer, Query, Srv
 from dialog.events import CallConfirmed, CallFailed, Event, OptionsAnswered, Redirected
 from dialog.flow import Effect, Flow, Open, Resolve, Send, Target
 from dialog.message import Request, Response
 from dialog.parser import parse_datagram
+from dialog.uri import Uri
 from dialog.usage.invite import InviteUsage
 
 HERE = ("192.0.2.1", 5060)
@@ -28,6 +30,9 @@ class Bench:
         self.transport = transport
         self.servers = servers
         self.refused: set[str] = set()
+        """Hosts, or a transport and a host, that no connection can be made to."""
+        self.holds: set[str] = set()
+        """A transport and a host where connections are neither made nor refused."""
         self.sent: list[tuple[Flow, Request]] = []
         self.events: list[Event] = []
         self.count = 0
@@ -40,6 +45,25 @@ class Bench:
         )
         self.serve()
         return usage
+
+    def call_with_password(self, target: str, offer: int, challenge: str = "n1") -> InviteUsage:
+        """A call with an offer so long, to who wants a password."""
+
+        def find(realm: str, account: Uri) -> Credentials:
+            return Credentials("alice", "zanzibar")
+
+        self.core.authentication.credentials_for = find
+        usage = self.core.invite(target, from_="<sip:alice@example.com>", body=b"v" * offer)
+        self.serve()
+        self.challenge(challenge)
+        return usage
+
+    def challenge(self, nonce: str) -> None:
+        self.answer(407, ("Proxy-Authenticate", f'Digest realm="example.com", nonce="{nonce}"'))
+
+    def ways(self) -> list[str]:
+        """How each INVITE went."""
+        return [f"{flow.transport} {flow.remote[0]}" for flow, _ in self.requests("INVITE")]
 
     def serve(self) -> None:
         while effects := self.core.take_effects():
@@ -60,10 +84,14 @@ class Bench:
     def look_up(self, query: Query) -> Answer:
         if query.kind == "SRV":
             return Answer(tuple(Srv(n, 1, 5060, f"s{n}.example.com") for n in range(len(self.servers))), 60.0)
+        if query.kind == "NAPTR":
+            return Answer((), 60.0)
         return Answer((self.servers[int(query.name[1])],), 60.0)
 
     def open(self, target: Target) -> None:
-        if target.address[0] in self.refused:
+        if f"{target.transport} {target.address[0]}" in self.holds:
+            return
+        if {target.address[0], f"{target.transport} {target.address[0]}"} & self.refused:
             self.core.flow_refused(target, self.now, f"connection refused by {target.address[0]}")
             return
         self.count += target.transport != "UDP"
@@ -245,3 +273,68 @@ def test_nothing_is_left_over() -> None:
     assert len(bench.core.layer) == 0
     assert bench.core.calls == 0
     assert bench.core.next_deadline() is None
+
+
+class TestTooLongForUdp:
+    """Section 18.1.1: over 1300 bytes a request goes by TCP, also when credentials have made it so long."""
+
+    def test_credentials_make_the_difference(self) -> None:
+        bench = Bench()
+        bench.call_with_password(f"sip:bob@{ONE}", 620)
+        (_, first), (_, second) = bench.requests("INVITE")
+        assert len(bytes(first)) < 1300 < len(bytes(second))
+        assert bench.ways() == [f"UDP {ONE}", f"TCP {ONE}"]
+        assert second.via.transport == "TCP"
+        assert [str(contact.uri) for contact in second.contacts] == ["sip:alice@192.0.2.1:5060;transport=tcp"]
+        bench.answer(200, body=b"v=0 answer")
+        assert [event for event in bench.events if isinstance(event, CallConfirmed)]
+        # What was accepted goes along from now on, and is counted from the start.
+        bench.core.invite(f"sip:bob@{ONE}", from_="<sip:alice@example.com>", body=b"v" * 620)
+        bench.serve()
+        assert bench.ways()[2:] == [f"TCP {ONE}"]
+
+    def test_what_still_fits_stays(self) -> None:
+        bench = Bench()
+        bench.call_with_password(f"sip:bob@{ONE}", 300)
+        assert [len(bytes(request)) < 1300 for _, request in bench.requests("INVITE")] == [True, True]
+        assert bench.ways() == [f"UDP {ONE}", f"UDP {ONE}"]
+
+    def test_who_insists_on_udp_gets_udp(self) -> None:
+        bench = Bench()
+        bench.call_with_password(f"sip:bob@{ONE};transport=udp", 620)
+        assert bench.ways() == [f"UDP {ONE}", f"UDP {ONE}"]
+
+    def test_udp_where_tcp_is_refused(self) -> None:
+        bench = Bench()
+        bench.refused.add(f"TCP {ONE}")
+        bench.call_with_password(f"sip:bob@{ONE}", 620)
+        assert bench.ways() == [f"UDP {ONE}", f"UDP {ONE}"]
+        assert [str(contact.uri) for contact in bench.requests("INVITE")[-1][1].contacts] == [
+            "sip:alice@192.0.2.1:5060"
+        ]
+        bench.challenge("n2")  # not by TCP again
+        assert bench.ways()[2:] == []  # refused twice in the same realm
+
+    def test_a_nonce_gone_stale_does_not_ask_for_tcp_again(self) -> None:
+        bench = Bench()
+        bench.refused.add(f"TCP {ONE}")
+        bench.call_with_password(f"sip:bob@{ONE}", 620)
+        bench.answer(407, ("Proxy-Authenticate", 'Digest realm="example.com", nonce="n2", stale=true'))
+        assert bench.ways() == [f"UDP {ONE}"] * 3
+
+    def test_the_next_server_is_asked_by_tcp_too(self) -> None:
+        bench = Bench()
+        bench.call_with_password("sip:bob@example.com", 620)
+        bench.answer(503)
+        bench.answer(503)
+        assert bench.ways() == [f"UDP {ONE}", f"TCP {ONE}", f"UDP {ONE}", f"TCP {TWO}"]
+
+    def test_given_up_while_the_connection_is_made(self) -> None:
+        bench = Bench()
+        bench.holds.add(f"TCP {ONE}")
+        usage = bench.call_with_password(f"sip:bob@{ONE}", 620)
+        usage.cancel()
+        bench.wait(5)
+        assert bench.ways() == [f"UDP {ONE}"]
+        assert bench.failed().cause == "cancelled"
+        assert bench.requests("CANCEL") == []

@@ -249,7 +249,7 @@ def test_behind_a_nat(in_domain: InDomain) -> None:
     """The phone registers its public address, and calls come in through the mapping it keeps open."""
 
     async def test(home: Domain) -> None:
-        nat = home.network.nat("port_restricted", "198.51.100.1")
+        nat = home.network.nat("port_restricted", "198.51.100.1", timeout=30)
         nat.host("192.168.1.10")
         bob = await home.phone("bob", answer, bind="192.168.1.10:5060")
         (contact,) = home.registrar.bindings["bob"]
@@ -333,5 +333,46 @@ def test_an_anonymous_call_goes_by_the_account_it_is_placed_with(in_domain: InDo
         assert home.lines("received").count("INVITE") >= 1
         await call.hangup()
         await other.ended()
+
+    in_domain(test)
+
+
+def test_credentials_make_a_call_too_long_for_udp(in_domain: InDomain) -> None:
+    """The INVITE goes on by TCP (RFC 3261 section 18.1.1), and so does what follows in that call."""
+
+    async def test(home: Domain) -> None:
+        alice, bob = await home.phone("alice", expires=300), await home.phone("bob", answer)
+        call = await alice.call("sip:bob@example.org", headers=[("Subject", "x" * 330)])
+        invites = [message for message in home.messages if message.data.startswith(b"INVITE")]
+        assert [(message.direction, message.transport) for message in invites[:2]] == [
+            ("received", "UDP"),
+            ("received", "TCP"),
+        ]
+        assert len(invites[0].data) < 1300 < len(invites[1].data)
+        (other,) = bob.calls
+        for one, far in ((call, other), (other, call)):
+            await one.hold()
+            await asyncio.sleep(0.1)
+            assert far.held_by_remote
+            await one.resume()
+        await asyncio.sleep(400)  # the registration is renewed meanwhile
+        await other.hangup()
+        assert (await call.ended()).by == "remote"
+
+    in_domain(test)
+
+
+def test_a_long_call_from_behind_a_nat_names_the_mapping_that_is_kept_open(in_domain: InDomain) -> None:
+    async def test(home: Domain) -> None:
+        home.network.nat("port_restricted", "198.51.100.1", timeout=60).host("192.168.1.10")
+        alice = await home.phone("alice", bind="192.168.1.10:5060")
+        bob = await home.phone("bob", answer)
+        call = await alice.call("sip:bob@example.org", headers=[("Subject", "x" * 500)])
+        assert call.usage.request.via.transport == "TCP"
+        (contact,) = call.usage.request.contacts
+        assert [str(contact.uri)] == home.registrar.bindings["alice"]
+        await asyncio.sleep(300)
+        await bob.calls[0].hangup()
+        assert (await call.ended()).by == "remote"
 
     in_domain(test)
