@@ -43,6 +43,7 @@ class Bindings:
         self._learned: dict[Flow, HostPort] = {}
         self._turns: dict[str, _Turns] = {}
         self._keep_alives = KeepAlives(core)
+        self._trust = core.trust
 
     def __len__(self) -> int:
         return len(self._all)
@@ -54,10 +55,12 @@ class Bindings:
         self._routes.pop(_key(account), None)
         if route_set := tuple(routes):
             self._routes[_key(account)] = route_set
+            self._trust.name(route_set[0].uri)
 
     def set_home(self, account: Uri, hop: SipUri) -> None:
         """Requests from this account to its own domain go to `hop`: a server given by its address."""
         self._homes[_key(account)] = hop
+        self._trust.name(hop)
 
     # What requests ask.
 
@@ -148,6 +151,7 @@ class Bindings:
             self._flows.setdefault(flow, {})[registration] = None
             self._by_user[flow, registration.account.user or ""] = registration
             if registration.expires_at is not None:
+                self._trust.add(flow)
                 grant, behind_nat = registration.grant, flow in self._learned
                 self._keep_alives.keep(flow, grant.flow_timer, grant.outbound or behind_nat)
 

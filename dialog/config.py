@@ -53,6 +53,8 @@ class UserAgentConfig:
     """Host in Via and Contact; None: our own address towards that peer."""
     user: str = ""
     """User part of our Contact when nothing better is known."""
+    trusted: tuple[str, ...] = ()
+    """Networks ("10.0.0.0/8") and addresses whose P-Asserted-Identity is believed, as our servers' is."""
     user_agent: str = "sipmedia"
     """User-Agent and Server header; '' leaves them out."""
     allow: tuple[str, ...] = ALLOWED_METHODS

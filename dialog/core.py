@@ -25,6 +25,7 @@ from dialog.dns import Answer, Query
 from dialog.errors import LocalProtocolError
 from dialog.events import Event
 from dialog.flow import Effect, Flow, HostPort, Send, Target
+from dialog.identity import secret_identity
 from dialog.incoming import IncomingRequest
 from dialog.inspection import Refusal
 from dialog.locating import Locator
@@ -37,6 +38,7 @@ from dialog.services import Services
 from dialog.timers import TimerQueue
 from dialog.transaction.client import ClientUser
 from dialog.transaction.layer import TransactionLayer
+from dialog.trust import Trust
 from dialog.uri import SipUri, Uri, format_host
 from dialog.usage.invite import InviteUsage
 from dialog.usage.options import OptionsQuery, answer_options
@@ -92,6 +94,7 @@ class Core:
         """Why the flow was lost whose transactions are just being told."""
         self.authentication = Authentication(self)
         self.connections = Connections(config, self.queue, self._emit_effect, self._lose, self._in_use)
+        self.trust = Trust(config.trusted)
         self.bindings = Bindings(self)
         agent = config.user_agent
         self.server_headers: tuple[tuple[str, str], ...] = (("Server", agent),) if agent else ()
@@ -285,8 +288,14 @@ class Core:
         for what a request says about it; again with each server that it is tried at.
         """
         hop = self.bindings.route(request, hop)
+        secret = secret_identity(request)
 
         def ready(flow: Flow) -> None:
+            self.trust.sent(hop, flow)
+            if secret is not None:  # for those only who will keep it
+                request.headers.remove("P-Preferred-Identity")
+                if self.trust.believes(flow):
+                    request.headers.add("P-Preferred-Identity", secret)
             if contact:
                 secure = _is_sips(request.uri) or _is_sips(hop)
                 request.headers.set("Contact", self.contact_for(flow, contact_user, secure=secure))

@@ -6,7 +6,7 @@
     History-Info                                RFC 7044 section 5
 
 What cannot be read is left out: none of this is worth refusing a call for. Nothing here is proof of anything:
-whether the network that says it is to be believed, the application knows.
+`trust` knows which networks are to be believed.
 """
 
 from __future__ import annotations
@@ -58,12 +58,14 @@ def addresses(message: Message, name: str) -> list[NameAddr]:
 
 def sender_of(request: Request) -> Uri:
     """Which of our accounts a request is from: the From, or what an anonymous one prefers to be called."""
-    sender = request.from_.uri
-    if isinstance(sender, SipUri) and sender.host == "anonymous.invalid":
-        preferred = addresses(request, "P-Preferred-Identity")
-        if preferred:
-            return preferred[0].uri
-    return sender
+    preferred = addresses(request, "P-Preferred-Identity") if _is_anonymous(request) else []
+    return preferred[0].uri if preferred else request.from_.uri
+
+
+def secret_identity(request: Request) -> str | None:
+    """P-Preferred-Identity of an anonymous request: for trusted servers alone (RFC 3325 section 9.2)."""
+    preferred = request.headers.get("P-Preferred-Identity")
+    return preferred if preferred is not None and _is_anonymous(request) else None
 
 
 def asserted_identities(message: Message) -> list[NameAddr]:
@@ -91,6 +93,11 @@ def history(message: Message) -> list[HistoryEntry]:
         HistoryEntry(_bare(address.uri), address.params.get("index") or "", _cause(address))
         for address in addresses(message, "History-Info")
     ]
+
+
+def _is_anonymous(request: Request) -> bool:
+    sender = request.from_.uri
+    return isinstance(sender, SipUri) and sender.host == "anonymous.invalid"
 
 
 def _elements(message: Message, name: str) -> list[str]:

@@ -79,7 +79,7 @@ class Call(TransferringCall, Identified):
         self._modifications = Modifications(self, media)
         self._descriptions = Descriptions(self, media, self._modifications)
         self._parts = (milestones, keypad, silence, self._modifications, self._descriptions)
-        self.identities = Identities(usage.request, incoming=incoming)
+        self.identities = Identities(usage, incoming=incoming)
         self._loop = asyncio.get_running_loop()
         self._up: asyncio.Future[None] = self._loop.create_future()
         self._confirmed: asyncio.Future[None] = self._loop.create_future()

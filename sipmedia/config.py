@@ -8,6 +8,7 @@ from typing import Literal
 
 from dialog.config import ReliableProvisional
 from dialog.tls_settings import TlsSettings
+from dialog.trust import Trust
 from dialog.usage.session_timer import DEFAULT_MIN_SE
 from media.config import check_media_timeout
 from sipmedia.errors import InvalidAddress
@@ -91,6 +92,9 @@ class PhoneConfig:
     stun_timeout: float = 3.0
     """A call waits so long for the STUN server at most; without a word from it, it goes on with the local
     address."""
+    trusted_networks: tuple[str, ...] = ()
+    """Networks ("10.0.0.0/8") and addresses that are believed when they say who calls (P-Asserted-Identity).
+    Servers that our accounts are registered at, or name, are believed anyway, nobody else (RFC 3325)."""
     codecs: tuple[str, ...] | None = None
     """In order of preference; ``None``: the media manager's."""
     accept_transfers: bool = True
@@ -121,6 +125,7 @@ class PhoneConfig:
 
     def __post_init__(self) -> None:
         check_media_timeout(self.media_timeout)
+        Trust(self.trusted_networks)
         if self.session_expires is not None and self.session_expires < DEFAULT_MIN_SE:
             raise ValueError(f"session_expires={self.session_expires}: at least {DEFAULT_MIN_SE} s, or None")
         if not 400 <= self.do_not_disturb_status <= 699:

@@ -12,45 +12,54 @@ from dialog.identity import (
     history,
     privacy,
 )
-from dialog.message import Message, Request
+from dialog.message import Message
 from dialog.usage.invite import InviteUsage
 from sipmedia.account import Account
 
 
 class Identities:
-    """What the messages of one call have said. Nothing of it is proven: a caller can write these headers as
-    well as a network can; whether they are to be believed depends on who delivered them."""
+    """What the messages of one call have said. A caller can write these headers as well as a network can:
+    P-Asserted-Identity is believed of our own servers only (``PhoneConfig.trusted_networks``), the others are
+    told as they came."""
 
-    def __init__(self, request: Request, *, incoming: bool) -> None:
-        self._request = request if incoming else None
+    def __init__(self, usage: InviteUsage, *, incoming: bool) -> None:
+        self._usage = usage
+        self._incoming = incoming
         self._asserted: NameAddr | None = None
+        self._claimed: NameAddr | None = None
         if incoming:
-            self.note(request)
+            self.note(usage.request)
 
     def note(self, message: Message) -> None:
         """Take what a request or response of the far end asserts."""
         if "P-Asserted-Identity" in message.headers:
-            self._asserted = next(iter(asserted_identities(message)), None)
+            self._claimed = next(iter(asserted_identities(message)), None)
+            self._asserted = self._claimed if self._usage.is_trusted else None
 
     @property
     def asserted(self) -> NameAddr | None:
-        """P-Asserted-Identity: who the far end is, in the words of its network (RFC 3325)."""
+        """P-Asserted-Identity: who the far end is, in the words of a network that we trust (RFC 3325)."""
         return self._asserted
+
+    @property
+    def claimed(self) -> NameAddr | None:
+        """P-Asserted-Identity of whomever, believed or not."""
+        return self._claimed
 
     @property
     def wants_privacy(self) -> bool:
         """Whether the caller asked not to be shown (Privacy, RFC 3323)."""
-        return self._request is not None and bool(privacy(self._request) & {"id", "header", "user"})
+        return self._incoming and bool(privacy(self._usage.request) & {"id", "header", "user"})
 
     @property
     def diversions(self) -> list[Diversion]:
         """Whom an incoming call was for before, the latest first (Diversion, RFC 5806)."""
-        return diversions(self._request) if self._request is not None else []
+        return diversions(self._usage.request) if self._incoming else []
 
     @property
     def history(self) -> list[HistoryEntry]:
         """The targets that an incoming call had, the first first (History-Info, RFC 7044)."""
-        return history(self._request) if self._request is not None else []
+        return history(self._usage.request) if self._incoming else []
 
 
 class Identified:
@@ -61,7 +70,7 @@ class Identified:
 
     @property
     def asserted_identity(self) -> str | None:
-        """Who the network says the far end is (P-Asserted-Identity); believe it if you trust that network."""
+        """Who the far end is, in the words of a network that we trust (P-Asserted-Identity)."""
         address = self.identities.asserted
         return str(address) if address is not None else None
 

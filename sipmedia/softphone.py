@@ -139,6 +139,7 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
                 ws_port=self.config.ws_port,
                 advertised_host=self.config.advertised_host,
                 user=self._accounts[0].user if self._accounts else "",
+                trusted=self.config.trusted_networks,
                 user_agent=self.config.user_agent,
                 options_body=self._capabilities,
                 max_usages=self.config.max_calls,

@@ -65,7 +65,8 @@ class Caller:
         self._pracks: dict[str, Prack] = {}
         self._acks: dict[str, SentAck] = {}
         self._winner: str | None = None
-        self._flow: Flow | None = None
+        self.flow: Flow | None = None
+        """The way the last response came."""
         self._outgoing = None if held else self._send()
 
     @property
@@ -125,7 +126,7 @@ class Caller:
         """A response to the INVITE, or (ignored) to its CANCEL."""
         if transaction.request.method == "CANCEL":
             return
-        self._flow = transaction.flow
+        self.flow = transaction.flow
         if response.status < 200:
             self._on_provisional(response)
         elif response.status < 300:
@@ -254,7 +255,7 @@ class Caller:
 
     def _new_branch(self, response: Response) -> Branch:
         dialog = Dialog.from_response(self._request, response)
-        dialog.flow = self._flow
+        dialog.flow = self.flow
         return Branch(self._usage, dialog, Exchange.OURS if self._offered else Exchange.NOTHING)
 
     def _on_success(self, response: Response) -> None:

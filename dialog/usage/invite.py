@@ -112,6 +112,15 @@ class InviteUsage(SessionUsage):
         return (self.request.to if self.role is Role.UAC else self.request.from_).with_tag(None)
 
     @property
+    def is_trusted(self) -> bool:
+        """Whether the call came, or went, by a server that may say who somebody is (RFC 3325)."""
+        if self.branch is not None:
+            flow = self.branch.dialog.flow
+        else:
+            flow = None if self._caller is None else self._caller.flow
+        return flow is not None and self.core.trust.believes(flow)
+
+    @property
     def can_offer_early(self) -> bool:
         """Callee: whether `progress` may carry an offer, that is whether the caller can acknowledge it."""
         return self._callee is not None and self._callee.provisionals.possible

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 TIMER_C = 185.0
 """Seconds without a response, over 3 minutes, after which a ringing branch is given up (section 16.6, 11)."""
 _DIALOGS = ("INVITE", "SUBSCRIBE", "REFER")
+_ONLY_OURS = ("P-Asserted-Identity", "P-Preferred-Identity")
+"""What phones say of themselves is not passed on: who trusts us would believe it (RFC 3325 section 5)."""
 _CHALLENGES = ("WWW-Authenticate", "Proxy-Authenticate")
 
 
@@ -47,6 +49,8 @@ class Forwarded(Request):
         self.mark = mark
         left = request.max_forwards
         self.headers.set("Max-Forwards", "70" if left is None else str(max(left - 1, 0)))
+        for name in _ONLY_OURS:
+            self.headers.remove(name)
         for route in reversed(hop.path):
             self.headers.insert("Route", str(route))
 
@@ -223,6 +227,8 @@ class Branch:
         if transaction.request.method == "CANCEL":
             return
         back = _without_top_via(response)
+        for name in _ONLY_OURS:
+            back.headers.remove(name)
         if response.status < 200:
             if self._cancelled:
                 self._send_cancel(transaction)

@@ -219,6 +219,25 @@ def test_each_request_in_a_call_is_challenged(
         run(main(proxy))
 
 
+def test_the_proxy_says_who_calls(play: Play) -> None:
+    """It is believed, since bob is registered there; a name that alice made up is not passed on."""
+
+    async def scene(stage: Stage) -> None:
+        alice, bob = await stage.ours(A), await stage.ours(B, "tcp")
+        made_up = [("P-Asserted-Identity", "<sip:bank@example.com>")]
+        call = await alice.softphone.call(stage.proxy.uri(bob.user), headers=made_up)
+        assert (await bob.called()).asserted_identity == f"<{stage.proxy.uri(alice.user)}>"
+        await call.hangup()
+        call = await alice.softphone.call(stage.proxy.uri(bob.user), anonymous=True)
+        other = await bob.called(2)
+        assert other.anonymous
+        assert other.identities.claimed is None
+        assert alice.user.encode() not in bytes(other.usage.request)
+        await call.hangup()
+
+    play(scene)
+
+
 @pytest.mark.slow
 def test_the_proxy_is_started_again(addresses: Iterator[Party], folder: Path, kamailio: None) -> None:
     """It has forgotten everybody. Who lost a connection comes back by itself; a call goes on meanwhile."""

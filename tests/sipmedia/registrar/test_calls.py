@@ -329,7 +329,7 @@ def test_an_anonymous_call_goes_by_the_account_it_is_placed_with(in_domain: InDo
         call = await alice.call("sip:bob@example.org", anonymous=True)
         (other,) = bob.calls
         assert other.anonymous
-        assert "alice" not in other.remote_uri
+        assert b"alice" not in bytes(other.usage.request)
         assert home.lines("received").count("INVITE") >= 1
         await call.hangup()
         await other.ended()
@@ -374,5 +374,25 @@ def test_a_long_call_from_behind_a_nat_names_the_mapping_that_is_kept_open(in_do
         await asyncio.sleep(300)
         await bob.calls[0].hangup()
         assert (await call.ended()).by == "remote"
+
+    in_domain(test)
+
+
+def test_the_registrar_is_believed_and_passes_on_nobodys_assertions(in_domain: InDomain) -> None:
+    async def test(home: Domain) -> None:
+        alice, bob = await home.phone("alice"), await home.phone("bob", answer)
+        call = await alice.call(
+            "sip:bob@example.org", headers=[("P-Asserted-Identity", "<sip:bank@example.com>")]
+        )
+        (other,) = bob.calls
+        assert other.usage.is_trusted
+        assert call.usage.is_trusted
+        assert other.identities.claimed is None
+        await call.hangup()
+        # What does not come by the registrar comes from a stranger.
+        call = await alice.call("sip:bob@10.0.0.3:5060")
+        assert not bob.calls[-1].usage.is_trusted
+        assert not call.usage.is_trusted
+        await call.hangup()
 
     in_domain(test)
