@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from dialog.errors import ParseError
 from dialog.grammar import NAME_ADDR, TOKEN, format_params, parse_params, quote, unquote
@@ -55,7 +55,7 @@ class NameAddr:
         params = {name: value for name, value in self.params.items() if name != "tag"}
         if tag is not None:
             params["tag"] = tag
-        return replace(self, params=params)
+        return NameAddr(self.uri, self.display_name, params)
 
     def __str__(self) -> str:
         params = format_params(self.params) if self.params else ""

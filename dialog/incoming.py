@@ -27,12 +27,14 @@ class IncomingRequest:
         self.request = request
         self.transaction = transaction
         self.flow = flow
-        transaction.to_tag = core.new_tag()
 
     @property
     def to_tag(self) -> str:
-        """Our tag in the responses."""
-        return self.transaction.to_tag
+        """Our tag in the responses to a request that has none: drawn when it is wanted first."""
+        transaction = self.transaction
+        if not transaction.to_tag:
+            transaction.to_tag = self._core.new_tag()
+        return transaction.to_tag
 
     @property
     def contact(self) -> str:
@@ -69,7 +71,7 @@ class IncomingRequest:
             self.request,
             status,
             reason,
-            to_tag=None if status == 100 else self.to_tag,
+            to_tag=None if status == 100 or self.request.to.tag else self.to_tag,
             record_route=record_route,
             headers=(*self._core.server_headers, *headers),
             body=body,

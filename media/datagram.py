@@ -29,6 +29,7 @@ import struct
 import sys
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 from media.errors import AddressInUse, BadAddress, PortError
@@ -72,10 +73,7 @@ def bind_datagram(host: str, port: int) -> "PlainSocket | LinuxSocket":
 
     Raises `BadAddress`, `AddressInUse`, or `PortError` when the process has too many files open.
     """
-    try:
-        family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
-    except ValueError:
-        raise BadAddress(host) from None
+    family = _family(host)
     try:
         raw = socket.socket(family, socket.SOCK_DGRAM)
     except OSError as error:
@@ -83,7 +81,6 @@ def bind_datagram(host: str, port: int) -> "PlainSocket | LinuxSocket":
             f"cannot open a UDP socket: {error.strerror}. Each session takes two; raise `ulimit -n`."
         ) from error
     try:
-        raw.setblocking(False)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         raw.bind((host, port))
@@ -94,6 +91,14 @@ def bind_datagram(host: str, port: int) -> "PlainSocket | LinuxSocket":
             raise AddressInUse(host, port) from None
         raise BadAddress(host, f"port {port}: {error.strerror}") from error
     return LinuxSocket(raw) if KEEPS_GIL else PlainSocket(raw)
+
+
+@lru_cache(maxsize=64)
+def _family(host: str) -> socket.AddressFamily:
+    try:
+        return socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
+    except ValueError:
+        raise BadAddress(host) from None
 
 
 def make_poller() -> Poller:
@@ -107,6 +112,7 @@ class PlainSocket:
     __slots__ = ("_socket", "address", "send_errors")
 
     def __init__(self, raw: socket.socket) -> None:
+        raw.setblocking(False)
         self._socket = raw
         self.address: Address = raw.getsockname()[:2]
         self.send_errors = 0

@@ -225,8 +225,11 @@ class OfferAnswer:
 
     def wanted(self) -> SessionConstraints:
         """What we wish now, as constraints of an offer or answer."""
+        usual = self._constraints
         direction = MediaDirection.SENDONLY if self.wish.held else MediaDirection.SENDRECV
-        return replace(self._constraints, audio_direction=direction, audio_codecs=self.wish.codecs)
+        if direction is usual.audio_direction and self.wish.codecs == usual.audio_codecs:
+            return usual
+        return replace(usual, audio_direction=direction, audio_codecs=self.wish.codecs)
 
 
 def _ignore(session: MediaSession) -> None:
