@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sipmedia import Account, Call, Softphone
 from sipmedia.events import Ended, IncomingCall
@@ -17,6 +17,7 @@ from .parties import Party
 from .process import PeerProcess, PeerTimeout
 from .sound import Samples, read_wav
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -92,9 +93,9 @@ async def phone(
         yield Phone(softphone, handler)
 
 
-def run(main: Coroutine[Any, Any, None], timeout_s: float = 60) -> None:
+def run(main: Coroutine[Any, Any, T], timeout_s: float = 60) -> T:
     """Run a test's coroutine; a test that hangs fails by itself, with its resources closed."""
-    asyncio.run(asyncio.wait_for(main, timeout_s))
+    return asyncio.run(asyncio.wait_for(main, timeout_s))
 
 
 __all__: Sequence[str] = ("Command", "Phone", "answer", "answering", "heard", "phone", "run")
