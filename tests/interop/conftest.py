@@ -84,3 +84,12 @@ def addresses() -> Iterator[Party]:
 def folder(tmp_path: Path) -> Path:
     """Where the peers of this test run and write."""
     return tmp_path
+
+
+@pytest.fixture
+def scenarios(fixtures: Path) -> Path:
+    """The folder of other projects' SIPp scenarios."""
+    folder = fixtures / "sipp"
+    if not folder.is_dir():
+        pytest.skip(f"no scenarios at {folder}")
+    return folder

@@ -61,14 +61,6 @@ def marked(name: str) -> object:
     return pytest.param(name, marks=marks, id=name.removesuffix(".xml"))
 
 
-@pytest.fixture
-def scenarios(fixtures: Path) -> Path:
-    folder = fixtures / "sipp"
-    if not folder.is_dir():
-        pytest.skip(f"no scenarios at {folder}")
-    return folder
-
-
 def test_the_list_is_the_catalogue_s(scenarios: Path) -> None:
     """A scenario of class A that nobody listed here would never be run."""
     catalogue = json.loads((scenarios / "pjsip" / "CATALOG.json").read_text())

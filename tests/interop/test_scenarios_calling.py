@@ -234,14 +234,6 @@ DRACHTIO_SRF: dict[str, Outcome] = {
 ALL = (PJSIP, PJSIP_CALLS, DRACHTIO_SERVER, DRACHTIO_SERVER_CALLS, DRACHTIO_SRF, DRACHTIO_SRF_CALLS)
 
 
-@pytest.fixture
-def scenarios(fixtures: Path) -> Path:
-    folder = fixtures / "sipp"
-    if not folder.is_dir():
-        pytest.skip(f"no scenarios at {folder}")
-    return folder
-
-
 def test_the_lists_are_the_catalogue_s(scenarios: Path) -> None:
     """Every scenario of class B is listed with its outcome, and nothing that is not there."""
     catalogue = json.loads((scenarios / "pjsip" / "CATALOG.json").read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,15 +65,18 @@ def test_a_re_invite_without_a_body_asks_for_an_offer(pair: Pair) -> None:
     assert pair.alice.of(ModifyAccepted)
 
 
-def test_a_refused_re_invite_leaves_the_call_as_it_was(pair: Pair) -> None:
+@pytest.mark.parametrize("change", [InviteUsage.reinvite, InviteUsage.update], ids=["re-INVITE", "UPDATE"])
+def test_a_refused_change_leaves_the_call_as_it_was(
+    pair: Pair, change: Callable[[InviteUsage, bytes], None]
+) -> None:
     mine, theirs = pair.established()
-    mine.reinvite(HOLD)
+    change(mine, HOLD)
     pair.run()
     theirs.reject_offer(488)
     pair.run()
     assert pair.alice.only(ModifyFailed) == ModifyFailed(mine, 488, "Not Acceptable Here")
     assert mine.state is theirs.state is UsageState.CONFIRMED
-    mine.reinvite(HOLD)
+    change(mine, HOLD)
     pair.run()
     theirs.answer_offer(HELD)
     pair.run()

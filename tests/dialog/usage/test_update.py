@@ -41,21 +41,8 @@ def test_a_session_changed_by_update(pair: Pair, by: str) -> None:
     assert pair.nothing_left()
 
 
-def test_an_update_refused_leaves_the_session(pair: Pair) -> None:
-    mine, theirs = pair.established()
-    mine.update(OFFER)
-    pair.run()
-    theirs.reject_offer(488)
-    pair.run()
-    assert pair.alice.only(ModifyFailed) == ModifyFailed(mine, 488, "Not Acceptable Here")
-    mine.update(OFFER)
-    pair.run()
-    theirs.answer_offer(ANSWER)
-    pair.run()
-    assert pair.alice.of(ModifyAccepted)
-
-
-def test_updates_of_both_sides_meet_and_are_tried_again(pair: Pair) -> None:
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_an_update_meets_an_offer_of_the_other_side_and_both_are_tried_again(pair: Pair, method: str) -> None:
     mine, theirs = pair.established()
 
     def answer(usage: InviteUsage) -> Callable[[object], None]:
@@ -63,31 +50,14 @@ def test_updates_of_both_sides_meet_and_are_tried_again(pair: Pair) -> None:
 
     pair.alice.on_event, pair.bob.on_event = answer(mine), answer(theirs)
     mine.update(OFFER)
-    theirs.update(OFFER)
+    (theirs.update if method == "UPDATE" else theirs.reinvite)(OFFER)
     pair.run(0.1)
-    assert pair.alice.statuses("UPDATE") == [491]
     assert pair.bob.statuses("UPDATE") == [491]
+    assert pair.alice.statuses(method) == [491]
     pair.run(10)
     assert pair.alice.of(ModifyAccepted)
     assert pair.bob.of(ModifyAccepted)
     assert mine.confirmed_branch.quiet
-
-
-def test_an_update_meets_a_re_invite(pair: Pair) -> None:
-    mine, theirs = pair.established()
-
-    def answer(usage: InviteUsage) -> Callable[[object], None]:
-        return lambda event: usage.answer_offer(ANSWER) if isinstance(event, SessionOffer) else None
-
-    pair.alice.on_event, pair.bob.on_event = answer(mine), answer(theirs)
-    mine.update(OFFER)
-    theirs.reinvite(OFFER)
-    pair.run(0.1)
-    assert pair.bob.statuses("UPDATE") == [491]
-    assert pair.alice.statuses("INVITE") == [491]
-    pair.run(10)
-    assert pair.alice.of(ModifyAccepted)
-    assert pair.bob.of(ModifyAccepted)
 
 
 def test_misuse(pair: Pair) -> None:
