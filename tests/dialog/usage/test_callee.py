@@ -139,11 +139,16 @@ def test_cancel_repeated_is_answered_alike(pair: Pair, stranger: Stranger) -> No
     assert len(pair.bob.of(CallCancelled)) == 1
 
 
-def test_bye_before_the_ack_ends_the_call(pair: Pair, stranger: Stranger) -> None:
+def answered(pair: Pair, stranger: Stranger) -> str:
+    """A call that waits for its ACK; the To of its dialog."""
     stranger.say(stranger.request("INVITE", body="v=0"))
     pair.bob.call.accept(pair.answer)
     pair.run(0.01)
-    to = f"<sip:bob@192.0.2.2>;tag={pair.bob.call.confirmed_dialog.key[1]}"
+    return f"<sip:bob@192.0.2.2>;tag={pair.bob.call.confirmed_dialog.key[1]}"
+
+
+def test_bye_before_the_ack_ends_the_call(pair: Pair, stranger: Stranger) -> None:
+    to = answered(pair, stranger)
     stranger.say(stranger.request("BYE", to=to, branch="z9hG4bKb", cseq="2"))
     assert pair.bob.only(CallEnded).by == "remote"
     before = len(stranger.received)
@@ -152,10 +157,7 @@ def test_bye_before_the_ack_ends_the_call(pair: Pair, stranger: Stranger) -> Non
 
 
 def test_an_ack_with_another_cseq_confirms_nothing(pair: Pair, stranger: Stranger) -> None:
-    stranger.say(stranger.request("INVITE", body="v=0"))
-    pair.bob.call.accept(pair.answer)
-    pair.run(0.01)
-    to = f"<sip:bob@192.0.2.2>;tag={pair.bob.call.confirmed_dialog.key[1]}"
+    to = answered(pair, stranger)
     stranger.say(stranger.request("ACK", to=to, branch="z9hG4bKa", cseq="2"))
     assert not pair.bob.of(CallConfirmed)
     stranger.say(stranger.request("ACK", to=to, branch="z9hG4bKa", cseq="1"))
@@ -164,10 +166,7 @@ def test_an_ack_with_another_cseq_confirms_nothing(pair: Pair, stranger: Strange
 
 
 def test_an_ack_with_the_branch_of_the_invite_is_taken(pair: Pair, stranger: Stranger) -> None:
-    stranger.say(stranger.request("INVITE", body="v=0"))
-    pair.bob.call.accept(pair.answer)
-    pair.run(0.01)
-    to = f"<sip:bob@192.0.2.2>;tag={pair.bob.call.confirmed_dialog.key[1]}"
+    to = answered(pair, stranger)
     stranger.say(stranger.request("ACK", to=to))
     assert pair.bob.of(CallConfirmed)
 
