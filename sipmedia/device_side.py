@@ -14,12 +14,20 @@ from typing import Literal, TypeVar
 
 from media import MediaError
 from media.device.backends import backend_for
-from media.device.base import BLOCK_S, Backend, DeviceInfo, DeviceStream, Direction
+from media.device.base import (
+    BLOCK_S,
+    Backend,
+    Block,
+    DeviceInfo,
+    DeviceStream,
+    Direction,
+    OnBlock,
+    fill_with_silence,
+)
 from media.device.capture import CaptureLine, LineStatistics
 from media.device.choosing import Wish, choose
 from media.device.errors import DeviceFailed, DeviceNotFound, NoDevice
 from media.device.playback import PlaybackLine
-from media.frame import Samples
 from media.runtime import current_runtime
 from sipmedia.device_events import Because, DeviceLost, DeviceOpened, DirectionName
 
@@ -114,7 +122,7 @@ class DeviceSide:
 
     async def _open_in(self, backend: Backend, asked: Wish) -> OpenDevice:
         loop = asyncio.get_running_loop()
-        slot = _Slot()
+        slot = _Slot(self._direction)
 
         def stopped() -> None:
             try:
@@ -234,16 +242,17 @@ def _close_again(opening: asyncio.Future[OpenDevice]) -> None:
 class _Slot:
     """Where a stream's callback finds its line, which is made when the stream's rate is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, direction: Direction) -> None:
         self.line: Line | None = None
-        self.move_line: Callable[[Samples], None] | None = None
+        self.move_line: OnBlock = fill_with_silence if direction is Direction.OUTPUT else _lose
 
-    def move(self, block: Samples) -> None:
+    def move(self, block: Block) -> None:
         """On the device's thread."""
-        if self.move_line is not None:
-            self.move_line(block)
-        elif block.flags.writeable:
-            block[:] = 0
+        self.move_line(block)
+
+
+def _lose(_block: Block) -> None:
+    """What is recorded before there is a line."""
 
 
 def _is_there(devices: list[DeviceInfo], wish: Wish, direction: Direction) -> bool:

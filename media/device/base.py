@@ -13,16 +13,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from media.frame import Samples
-
 RATES_HZ = (48000, 44100, 32000, 24000, 16000, 8000)
 """What is tried, in this order, where the caller does not say."""
 
 BLOCK_S = 0.01
 """How much a callback is asked for: below that the calls cost more than the delay is worth."""
 
-OnBlock = Callable[[Samples], None]
+Block = memoryview
+"""16-bit samples (format "h"; `array.data` of an array); good until the callback returns."""
+
+OnBlock = Callable[[Block], None]
 """Takes a recorded block, or fills the one to be played. On the device's thread: copy, count, return."""
+
+
+def fill_with_silence(block: Block) -> None:
+    """What a loudspeaker gets when there is nothing for it."""
+    block[:] = memoryview(bytes(block.nbytes)).cast("h")
 
 
 class Direction(enum.Enum):

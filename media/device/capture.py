@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from media.audio.resample import Resampler
+from media.device.base import Block
 from media.device.drift import DriftFilter, FillControl
 from media.device.ring import RingBuffer
 from media.frame import Samples
@@ -67,7 +68,7 @@ class CaptureLine:
 
     # --- the device's thread ---
 
-    def write(self, block: Samples) -> None:
+    def write(self, block: Block) -> None:
         """Take what was recorded."""
         self.ring.write(block)
         now = self._clock()
@@ -160,7 +161,7 @@ class CaptureLine:
         wanted = -(-missing * self.device_rate_hz // self._rate_hz)
         if len(self._scratch) != wanted:
             self._scratch = np.empty(wanted, np.int16)
-        got = self.ring.read_into(self._scratch)
+        got = self.ring.read_into(self._scratch.data)
         if not got:
             return False
         samples = self._drift.process(self._resampler.process(self._scratch[:got]), self._step)

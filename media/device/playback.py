@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from media.audio.resample import Resampler
+from media.device.base import Block, fill_with_silence
 from media.device.capture import FADE_S, FAR_TOO_MUCH_S, RING_S, CaptureLine, LineStatistics
 from media.device.drift import DriftFilter, FillControl
 from media.device.ring import RingBuffer
@@ -50,12 +51,12 @@ class PlaybackLine:
 
     # --- the device's thread ---
 
-    def fill(self, block: Samples) -> None:
+    def fill(self, block: Block) -> None:
         """Give what is to be played now."""
         ring = self.ring
         got = ring.read_into(block)
         if got < len(block):
-            block[got:] = 0
+            fill_with_silence(block[got:])
             self._starved += 1
         now = self._clock()
         self._mark = (ring.consumed, now)
@@ -89,7 +90,7 @@ class PlaybackLine:
             if not self._leave_out(samples, excess_s):
                 return
             samples = self._joined(samples)
-        self.ring.write(self._resampler.process(self._drift.unrounded(samples, self._step)))
+        self.ring.write(self._resampler.process(self._drift.unrounded(samples, self._step)).data)
 
     @property
     def delay_s(self) -> float:
@@ -124,7 +125,7 @@ class PlaybackLine:
         """Before it begins, or begins again: silence for as long as there shall be something ahead."""
         silence = int((self._control.margin_s - ahead_s) * self.device_rate_hz)
         if silence > 0:
-            self.ring.write(np.zeros(silence, np.int16))
+            self.ring.write(np.zeros(silence, np.int16).data)
         self._control.restart()
 
     def _leave_out(self, samples: Samples, excess_s: float) -> bool:

@@ -15,8 +15,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from media.device.base import BLOCK_S, RATES_HZ, DeviceInfo, Direction, OnBlock
 from media.device.errors import DeviceBusy, DeviceError, DeviceFailed, PortAudioMissing, RateRefused
 
@@ -212,7 +210,7 @@ class PortAudioStream:
         """PortAudio's thread: copy, count, return."""
         if status:
             self.xruns += 1
-        self._on_block(np.frombuffer(buffer, np.int16))
+        self._on_block(memoryview(buffer).cast("h"))
 
     def _finished(self) -> None:
         """PortAudio's thread: the stream has stopped; when that was not our doing its device is gone."""

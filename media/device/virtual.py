@@ -194,8 +194,8 @@ class VirtualStream:
     def _move(self) -> None:
         card, block = self.card, self._block
         if self.direction is Direction.OUTPUT:
-            self._on_block(block)
+            self._on_block(block.data)
             if card.loudspeaker is not None:
                 card.loudspeaker(block, self.sample_rate_hz)
         elif card.microphone is not None:
-            self._on_block(card.microphone(len(block), self.sample_rate_hz))
+            self._on_block(card.microphone(len(block), self.sample_rate_hz).data)

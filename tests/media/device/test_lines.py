@@ -73,7 +73,7 @@ def captured(world: World, seconds: float) -> tuple[CaptureLine, list[float]]:
     for event in world.events(seconds):
         if event == "device":
             places = (recorded + np.arange(n_block)) / real_hz
-            line.write(np.where(places % 1.0 < 0.002, 20000, 0).astype(np.int16))
+            line.write(np.where(places % 1.0 < 0.002, 20000, 0).astype(np.int16).data)
             recorded += n_block
         else:
             begun.append(world.now)
@@ -94,7 +94,7 @@ def played(world: World, seconds: float) -> tuple[PlaybackLine, list[float]]:
     for event in world.events(seconds):
         if event == "device":
             block = np.empty(n_block, np.int16)
-            line.fill(block)
+            line.fill(block.data)
             begun.append(world.now)
             out.append(block)
         else:
@@ -156,7 +156,7 @@ def test_what_is_not_filled_is_silence_and_a_pause_is_no_fault() -> None:
     block = np.full(480, 7, np.int16)
     for event in world.events(3.0):
         if event == "device":
-            line.fill(block)
+            line.fill(block.data)
         elif not 1.0 < world.now < 2.0:  # on hold
             line.push(np.full(160, 5000, np.int16), CODEC_HZ)
         if 1.2 < world.now < 1.9:
@@ -172,7 +172,7 @@ def test_the_rate_may_change_in_mid_call() -> None:
     for event in world.events(4.0):
         if event == "device":
             t = (said + np.arange(441)) / 44100
-            line.write(np.rint(8000 * np.sin(2 * np.pi * 500 * t)).astype(np.int16))
+            line.write(np.rint(8000 * np.sin(2 * np.pi * 500 * t)).astype(np.int16).data)
             said += 441
         else:
             rate_hz = 8000 if world.now < 2 else 16000
@@ -190,7 +190,7 @@ def test_the_reference_is_what_was_played() -> None:
     back = []
     for event in world.events(2.0):
         if event == "device":
-            line.fill(np.empty(480, np.int16))
+            line.fill(np.empty(480, np.int16).data)
         else:
             line.push(np.full(160, 5000, np.int16), CODEC_HZ)
             back.append(reference.pull(160, CODEC_HZ))
@@ -211,11 +211,11 @@ def test_a_line_beside_another_keeps_its_distance() -> None:
             heard.append((sound, far.pull(160, CODEC_HZ, near)))
             continue
         at = next(blocks) * n
-        near.write(noise[at : at + n])
+        near.write(noise[at : at + n].data)
         waiting.append(noise[at : at + n])
         if random.random() < 0.97:
             while waiting:
-                far.write(waiting.pop(0))
+                far.write(waiting.pop(0).data)
     ours, theirs = (np.concatenate(side).astype(float) for side in zip(*heard, strict=True))
     early, late = slice(80_000, 88_000), slice(380_000, 388_000)
     lags = range(-200, 201)

@@ -15,13 +15,13 @@ def test_is_a_queue_that_forgets_what_does_not_fit(moves: list[tuple[bool, int]]
         if writes:
             new = list(range(number, number + n))
             number += n
-            taken = ring.write(np.array(new, np.int16))
+            taken = ring.write(np.array(new, np.int16).data)
             lost += n - taken
             assert taken == min(n, 10 - len(model))
             model += new[:taken]
         else:
             out = np.full(n, -1, np.int16)
-            got = ring.read_into(out)
+            got = ring.read_into(out.data)
             assert got == min(n, len(model))
             assert out[:got].tolist() == model[:got]
             assert (out[got:] == -1).all()
@@ -33,7 +33,7 @@ def test_is_a_queue_that_forgets_what_does_not_fit(moves: list[tuple[bool, int]]
 
 def test_skips_the_oldest() -> None:
     ring = RingBuffer(8)
-    ring.write(np.arange(6, dtype=np.int16))
+    ring.write(np.arange(6, dtype=np.int16).data)
     assert ring.skip(4) == 4
     assert ring.skip(9) == 2
     assert len(ring) == 0
