@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from sipmedia.service_events import Replaced, Transferred
 
 LEVELS_EVERY_S = 0.1
+_UNHEARD_EVERY_S = 0.5
+"""How often one looks when nobody listens to the levels."""
 _CLIPPING_EVERY_S = 1.0
 _TONE_RATE_HZ = 16000
 
@@ -312,7 +314,8 @@ class Headset(Emitter):
         """Levels, warnings, and devices that stop without a word."""
         told_silent, clipped, clipped_told_s = False, 0, _CLIPPING_EVERY_S
         while True:
-            await asyncio.sleep(LEVELS_EVERY_S)
+            pause_s = LEVELS_EVERY_S if self.has_listeners("levels") else _UNHEARD_EVERY_S
+            await asyncio.sleep(pause_s)
             for side in (self._microphone, self._loudspeaker, self._ring_side):
                 if side is not None:
                     side.check()
@@ -324,7 +327,7 @@ class Headset(Emitter):
                 self.emit("microphone_silent", MicrophoneSilent(silent_s))
             told_silent = silent_s >= SILENT_AFTER_S
             clipped += levels.microphone.clipped
-            clipped_told_s += LEVELS_EVERY_S
+            clipped_told_s += pause_s
             if clipped and clipped_told_s >= _CLIPPING_EVERY_S:
                 self.emit("clipping", Clipping(clipped))
                 clipped, clipped_told_s = 0, 0.0

@@ -1,5 +1,6 @@
 """How loud a direction is, whether it is clipped, and whether the microphone gives anything at all."""
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ SILENT_AFTER_S = 5.0
 """So much digital silence is no pause: the microphone is muted, or it is the wrong one."""
 _CLIPPED = 32700
 _FULL_SCALE = 32768.0
+_KEPT_BLOCKS = 100
+"""Two seconds, as calls are: more is not kept for somebody who never looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,47 +30,41 @@ class Level:
 
 
 class Meter:
-    """Measures one direction. `measure` belongs to one thread, `take` to another: what falls between two
-    looks may be counted with either."""
+    """Measures one direction. `measure` belongs to one thread and only keeps the block; `take`, which
+    belongs to another, reckons with all that came since it was last called."""
 
-    __slots__ = ("_clipped", "_count", "_energy", "_peak", "_silent_s")
+    __slots__ = ("_blocks", "_silent_s")
 
     def __init__(self) -> None:
         self._silent_s = 0.0
-        self._count = self._peak = self._clipped = 0
-        self._energy = 0.0
+        self._blocks: deque[tuple[Samples, int]] = deque(maxlen=_KEPT_BLOCKS)
 
     def measure(self, samples: Samples, sample_rate_hz: int) -> None:
-        """Take a block into account."""
-        n = len(samples)
-        if not n:
-            return
-        peak = max(int(samples.max()), -int(samples.min()))
-        self._count += n
-        if not peak:
-            self._silent_s += n / sample_rate_hz
-            return
-        self._silent_s = 0.0
-        self._peak = max(self._peak, peak)
-        wide = samples.astype(np.float32)
-        self._energy += float(wide @ wide)
-        if peak >= _CLIPPED:
-            self._clipped += int(np.count_nonzero(np.abs(wide) >= _CLIPPED))
+        """Take a block into account, which nobody changes any more."""
+        self._blocks.append((samples, sample_rate_hz))
 
     def restart(self) -> None:
         """Another device: its silence begins now."""
+        self._blocks.clear()
         self._silent_s = 0.0
 
     def take(self) -> Level:
         """What was measured since the last call."""
-        count, energy, peak, clipped = self._count, self._energy, self._peak, self._clipped
-        self._reset()
-        rms = (energy / count) ** 0.5 if count else 0.0
-        return Level(decibels(peak), decibels(rms), clipped, self._silent_s)
-
-    def _reset(self) -> None:
-        self._count = self._peak = self._clipped = 0
-        self._energy = 0.0
+        kept, blocks = self._blocks, [np.zeros(0, np.int16)]
+        seconds = 0.0
+        for _ in range(len(kept)):
+            samples, rate_hz = kept.popleft()
+            blocks.append(samples)
+            seconds += len(samples) / rate_hz
+        wide = np.concatenate(blocks, dtype=np.float32)
+        peak = float(np.abs(wide).max(initial=0.0))
+        if not peak:
+            self._silent_s += seconds
+            return Level(FLOOR_DBFS, FLOOR_DBFS, 0, self._silent_s)
+        self._silent_s = 0.0
+        clipped = int(np.count_nonzero(np.abs(wide) >= _CLIPPED)) if peak >= _CLIPPED else 0
+        rms = float(wide @ wide / len(wide)) ** 0.5
+        return Level(decibels(peak), decibels(rms), clipped, 0.0)
 
 
 def decibels(amplitude: float) -> float:
