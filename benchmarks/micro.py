@@ -24,7 +24,7 @@ from media.engine import Engine
 from media.plan import MediaDirection, StreamPlan
 from media.rtp.packet import RtpPacket
 from media.sdp.description import SessionDescription
-from media.sdp.matching import LocalAudio
+from media.sdp.local_audio import LocalAudio
 from media.sdp.negotiation import Negotiation
 from media.stream import Stream
 

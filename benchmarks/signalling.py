@@ -19,8 +19,8 @@ from dialog.validation import validate_request
 
 CALLS, RATE = 100_000, 800
 WARM = 50_000
-"""Finished transactions are kept for 32 s (RFC 3261 Timer J), so that memory grows for 26,000 calls; the
-tables and the heap of timers reach their size about as many calls later. From here on it has to stay level."""
+"""Finished transactions are kept for 32 s (RFC 3261 Timer J), so that memory grows for 26,000 calls, and
+tables and timers have their size about as many calls later. From here on it has to stay level."""
 
 
 def read(data: bytes) -> Request:

@@ -29,7 +29,7 @@ from media.audio.graph import Echo
 from media.audio.tones import ToneSource
 from media.codec import registry
 from media.sdp.description import SessionDescription
-from media.sdp.matching import LocalAudio
+from media.sdp.local_audio import LocalAudio
 from media.sdp.negotiation import Negotiation
 from sipmedia import PhoneConfig, Softphone
 from sipmedia.events import IncomingCall

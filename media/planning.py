@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from media.codec.base import Codec
 from media.plan import MediaDirection, StreamPlan
+from media.sdp.agreement import AudioAgreement
 from media.sdp.attributes import RtpMap
-from media.sdp.matching import AudioAgreement, LocalAudio, key_of
+from media.sdp.local_audio import LocalAudio
+from media.sdp.payload_types import key_of
 
 
 def agreed_plan(audio: AudioAgreement, known: Mapping[int, Codec], cname: str) -> StreamPlan:

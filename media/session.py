@@ -32,7 +32,7 @@ from media.gathering import GatheringSession
 from media.plan import Address, MediaDirection, StreamPlan
 from media.planning import agreed_plan, offering_plan
 from media.sdp.description import SessionDescription
-from media.sdp.matching import LocalAudio
+from media.sdp.local_audio import LocalAudio
 from media.sdp.negotiation import Negotiation, SignalingState
 from media.statistics import NetworkStats, SessionStatistics, StreamInfo, media_stats
 from media.wishes import Wishes

@@ -7,7 +7,7 @@ from media.codec.base import Codec
 from media.config import ManagerConfig, SessionConstraints
 from media.errors import BadAddress, UnknownCodec, Unsupported
 from media.plan import Address, MediaDirection
-from media.sdp.matching import LocalAudio
+from media.sdp.local_audio import LocalAudio
 from media.stun.transaction import Mapped
 
 

@@ -23,22 +23,21 @@ import enum
 from dataclasses import dataclass, replace
 
 from media.errors import BadAnswer, InvalidState, MediaRefused, NoCommonCodec
+from media.sdp.agreement import AudioAgreement
 from media.sdp.attributes import RTP_PROFILES, RtpMap, direction_of, formats_of
 from media.sdp.description import Connection, Line, MediaDescription, Origin, SessionDescription
+from media.sdp.local_audio import LocalAudio
 from media.sdp.matching import (
-    AudioAgreement,
-    LocalAudio,
-    PayloadTypes,
     accept_audio,
     answer_audio,
     audio_line,
     labels,
     match_answer,
     match_offer,
-    offered_formats,
     refused_line,
     why_unusable,
 )
+from media.sdp.payload_types import PayloadTypes, offered_formats
 
 
 class SignalingState(enum.Enum):

@@ -3,7 +3,7 @@
 from media.codec import registry
 from media.plan import MediaDirection
 from media.planning import agreed_plan, offering_plan
-from media.sdp.matching import LocalAudio
+from media.sdp.local_audio import LocalAudio
 from media.sdp.negotiation import Negotiation
 
 PCMU, PCMA, G722 = (registry.get(name) for name in ("PCMU", "PCMA", "G722"))

@@ -5,7 +5,7 @@ import pytest
 from media.codec import registry
 from media.plan import MediaDirection
 from media.sdp.description import SessionDescription
-from media.sdp.matching import LocalAudio
+from media.sdp.local_audio import LocalAudio
 from media.sdp.negotiation import Negotiation
 
 LOCAL = LocalAudio("192.0.2.1", 10000, tuple(registry.get(name) for name in ("PCMU", "PCMA", "G722")))

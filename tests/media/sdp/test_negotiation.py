@@ -9,7 +9,7 @@ from media.codec import registry
 from media.errors import BadAnswer, InvalidState, MediaRefused, NoCommonCodec
 from media.plan import MediaDirection
 from media.sdp.description import SessionDescription
-from media.sdp.matching import LocalAudio
+from media.sdp.local_audio import LocalAudio
 from media.sdp.negotiation import TRANSITIONS, Negotiation, SignalingState, _Input
 
 SENDRECV, SENDONLY = MediaDirection.SENDRECV, MediaDirection.SENDONLY

@@ -10,7 +10,7 @@ from media.errors import InvalidState, MediaError, NegotiationError
 from media.plan import MediaDirection
 from media.sdp.attributes import direction_of, formats_of
 from media.sdp.description import SessionDescription
-from media.sdp.matching import LocalAudio
+from media.sdp.local_audio import LocalAudio
 from media.sdp.negotiation import Negotiation, SignalingState
 
 CODECS = [registry.get(*what) for what in (("PCMU",), ("PCMA",), ("G722",), ("L16", 16000), ("L16", 8000))]

@@ -21,7 +21,7 @@ from media.errors import NegotiationError, UnknownCodec
 from media.plan import MediaDirection
 from media.sdp.attributes import RtpMap, direction_of, formats_of
 from media.sdp.description import MediaDescription, SessionDescription
-from media.sdp.matching import LocalAudio
+from media.sdp.local_audio import LocalAudio
 from media.sdp.negotiation import Negotiation
 
 
