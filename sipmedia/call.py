@@ -13,14 +13,13 @@ from collections.abc import Callable
 from dialog import events as sip
 from dialog.status import reason_phrase
 from dialog.usage.invite import InviteUsage
-from media import (
-    MediaError,
-)
+from media import MediaError
+from sipmedia.answering import AnsweringCall
 from sipmedia.changing import settled
 from sipmedia.config import PhoneConfig
 from sipmedia.descriptions import Descriptions
 from sipmedia.emitter import Emitter
-from sipmedia.errors import CallEnded, CallFailed, InvalidCallState
+from sipmedia.errors import CallEnded, CallFailed
 from sipmedia.events import (
     Answered,
     Ended,
@@ -42,10 +41,9 @@ from sipmedia.reason import failure_of, reason_header, reason_text, reason_words
 from sipmedia.service_events import InfoReceived
 from sipmedia.silence import SilenceGuard
 from sipmedia.trace import CallTrace
-from sipmedia.transfer import TransferringCall
 
 
-class Call(TransferringCall, Identified):
+class Call(AnsweringCall, Identified):
     """A call of a :class:`~sipmedia.Softphone`: made by ``phone.dial``, or handed to ``incoming_call``.
 
     Its events are listed in :mod:`sipmedia.events`; ``ended`` comes once for every call, as the last.
@@ -86,8 +84,6 @@ class Call(TransferringCall, Identified):
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._goodbye: asyncio.Future[None] = self._loop.create_future()  # the far end knows that it is over
         self._timer: asyncio.TimerHandle | None = None
-        self._answering = False
-        self._rung = False
         self._answered_at: float | None = None
         self._ended_at: float | None = None
 
@@ -124,62 +120,6 @@ class Call(TransferringCall, Identified):
         await settled(self._ended)
         return self._end_event()
 
-    def ring(self) -> None:
-        """Tell the caller that it rings (180); the phone does so itself unless configured otherwise."""
-        self._need_unanswered("ring")
-        self._rung = True
-        self.usage.ring()
-        self.emit("ringing", Ringing(self))
-
-    def progress(self) -> None:
-        """Send early media: a 183 with our description, so that the caller hears us before we answer.
-
-        A caller who can acknowledge it (PRACK) gets our answer so, or our offer if it made none.
-
-        :raises InvalidCallState: also when the caller made no offer and could not acknowledge ours. May raise
-            :class:`media.MediaError`.
-        """
-        self._need_unanswered("send early media")
-        if self._media.session is None and not self.usage.can_offer_early:
-            raise InvalidCallState("the caller made no offer, so no early media can be sent: answer instead")
-        self._rung = True  # a 180 after the 183 would tell the caller to stop listening to us
-        late_offer = self._media.session is None or self._media.offering
-        self.usage.progress(self._media.early_offer() if late_offer else self._media.answer())
-
-    async def answer(self) -> None:
-        """Take the incoming call; returns when sound can flow.
-
-        That is at once when the caller made the offer, and with the ACK when it is ours.
-        :raises InvalidCallState: when it is no incoming call that still rings.
-        :raises CallFailed: when no sound could be agreed upon, or a late answer never came.
-        """
-        self._need_unanswered("answer")
-        self._stop_timer()
-        if self._media.offering:  # in early media: the answer is on its way, in a PRACK
-            await self._descriptions.answered()
-            if self.state is CallState.ENDED:
-                self._up.result()
-            self._need_unanswered("answer")
-        late_offer = self._media.session is None
-        try:
-            await self._media.gather()
-            self._need_unanswered("answer")
-            self._answering = True
-            body = self._media.offer() if late_offer else self._media.answer()
-        except MediaError as error:
-            self.refuse_media(error)
-        else:
-            self.usage.accept(body)
-            if not late_offer:
-                self._set_up()
-        await settled(self._up)
-        self._up.result()
-
-    def reject(self, status: int = 603, reason: str | None = None) -> None:
-        """Refuse the incoming call: 603 declines, 486 is busy; any final status from 300 on will do."""
-        self._need_unanswered("reject")
-        self._reject(status, reason)
-
     async def hangup(self, reason: str = "") -> None:
         """End the call whatever its state: CANCEL, 603 or BYE. Harmless when it is over.
 
@@ -202,16 +142,6 @@ class Call(TransferringCall, Identified):
         """End the call when nobody has answered by then."""
         if seconds is not None:
             self._timer = self._loop.call_later(seconds, self._nobody_answered)
-
-    def refuse(self, status: int) -> None:
-        """Reject for a reason of the phone's own; nothing happens when it is too late for that."""
-        if self._undecided:
-            self._reject(status, None)
-
-    def ring_unless_taken(self) -> None:
-        """Ring, if the application has not answered, refused or rung already."""
-        if self._undecided and not self._rung:
-            self.ring()
 
     def close(self) -> None:
         """Begin to end the call because the phone closes."""
@@ -330,23 +260,6 @@ class Call(TransferringCall, Identified):
         failure = CallFailed(487, reason_phrase(487), "closed" if by == "closed" else "cancelled")
         self._finish(by, failure)
 
-    def _reject(
-        self,
-        status: int,
-        reason: str | None,
-        by: EndedBy = "local",
-        headers: list[tuple[str, str]] | None = None,
-    ) -> None:
-        self.usage.reject(status, reason, headers or [])
-        self._finish(by, CallFailed(status, reason or reason_phrase(status)))
-        self.drop()
-
-    def refuse_media(self, error: MediaError) -> None:
-        """No sound can be agreed upon with this caller."""
-        refused = refusal(error)
-        self.report(error, "an incoming call was refused")
-        self._reject(refused.status, None, "local", [refused.warning(self._config.user_agent or "phone")])
-
     def cannot_offer(self, error: MediaError) -> None:
         """The INVITE that was held back will never leave."""
         self.usage.cancel()
@@ -404,15 +317,6 @@ class Call(TransferringCall, Identified):
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-
-    @property
-    def _undecided(self) -> bool:
-        return self.incoming and self.state is CallState.RINGING and not self._answering
-
-    def _need_unanswered(self, verb: str) -> None:
-        if not self._undecided:
-            kind = "an incoming" if self.incoming else "an outgoing"
-            raise InvalidCallState(f"cannot {verb} {kind} call that is {self.state.value}")
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
