@@ -22,12 +22,19 @@ MAX_CHALLENGES = 16
 """Challenges looked at in one response; a peer that sends more is not followed."""
 
 _TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"
-_SCHEME = re.compile(rf"[ \t,]*+({_TOKEN})(?:[ \t]++|\Z)")
+_SCHEME = re.compile(rf"[ \t,]*+({_TOKEN})(?:[ \t]++|(?=,)|\Z)")
 # auth-param  =  auth-param-name EQUAL ( token / quoted-string )
-# Lenient: a value without quotes may hold what ends nothing (base64 nonces and URIs are sent so).
+# Lenient, as devices are not strict: a value without quotes may hold what ends nothing (base64 nonces and
+# URIs are sent so), and spaces, if what follows begins no other parameter; commas between two may be missing.
+_ASSIGNED = rf"{_TOKEN}[ \t]*+="
+_BARE = r'[^\x00-\x20\x7f,"]'
 _PARAM = re.compile(
-    rf'[ \t,]*+({_TOKEN})[ \t]*+=[ \t]*+("(?:[^"\\]++|\\.)*+"|[^\x00-\x20\x7f,"]*+)[ \t]*+(?=,|\Z)', re.DOTALL
+    rf'[ \t,]*+({_TOKEN})[ \t]*+=[ \t]*+("(?:[^"\\]++|\\.)*+"|{_BARE}*+(?:[ \t]++(?!{_ASSIGNED}){_BARE}++)*+)'
+    rf"(?=[ \t]*+(?:,|\Z)|[ \t]++{_ASSIGNED})",
+    re.DOTALL,
 )
+# The rest of qop=auth,auth-int, a list that ought to be quoted.
+_MORE = re.compile(rf"[ \t]*+,[ \t]*+({_TOKEN})[ \t]*+(?=,|\Z)")
 
 # What RFC 3261 section 25.1 and RFC 7616 section 3.4 write without quotes.
 _PLAIN = frozenset({"algorithm", "nc", "qop", "stale", "userhash"})
@@ -90,15 +97,14 @@ def format_auth(params: Iterable[tuple[str, str]]) -> str:
 
 
 def _challenge(params: dict[str, str], proxy: bool) -> Challenge | str:
-    realm, nonce = params.get("realm"), params.get("nonce")
+    realm = params.get("realm")
     if realm is None:
         return "a challenge without realm"
-    if nonce is None:
-        return f"a challenge of realm {realm!r} without nonce"
     qop = params.get("qop")
     return Challenge(
         realm,
-        nonce,
+        # There must be one (RFC 7616 section 3.3). Who leaves it out computes with an empty one.
+        params.get("nonce", ""),
         params.get("algorithm", ""),
         tuple(option.strip().lower() for option in qop.split(",") if option.strip()) if qop else (),
         params.get("opaque"),
@@ -111,7 +117,8 @@ def _challenge(params: dict[str, str], proxy: bool) -> Challenge | str:
 def _split(value: str) -> list[tuple[str, dict[str, str] | None]]:
     """Scheme and parameters of each challenge in one value; None where they cannot be read.
 
-    A parameter given twice makes its challenge unreadable: which one counts would be a guess.
+    A parameter given twice with different values makes its challenge unreadable: which one counts would be a
+    guess.
     """
     found: list[tuple[str, dict[str, str] | None]] = []
     position, end = 0, len(value.rstrip(" \t,"))
@@ -123,13 +130,19 @@ def _split(value: str) -> list[tuple[str, dict[str, str] | None]]:
         position = scheme.end()
         params: dict[str, str] = {}
         repeated = False
+        name = ""
         while position < end:
             param = _PARAM.match(value, position)
             if param is None:
-                break
+                more = _MORE.match(value, position) if name == "qop" else None
+                if more is None:
+                    break
+                params["qop"] += f",{more[1]}"
+                position = more.end()
+                continue
             name, text = param[1].lower(), param[2]
-            repeated = repeated or name in params
-            params[name] = unquote(text) if text[:1] == '"' else text
+            text = unquote(text) if text[:1] == '"' else text
+            repeated = repeated or params.setdefault(name, text) != text
             position = param.end()
         found.append((scheme[1], None if repeated else params))
         if position < end and (value[position] != "," or not _SCHEME.match(value, position)):
