@@ -1,7 +1,7 @@
 """The receiving half of a stream: from datagrams to the frames that sinks get. Pure."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from media.audio.graph import AudioSink
 from media.audio.jitter_buffer import JitterBuffer
@@ -41,6 +41,17 @@ class Forwarder(Protocol):
     def receive(self, packet: RtpPacket, now: float) -> None:
         """One packet that was accepted and is no duplicate."""
         ...
+
+
+class Counts(NamedTuple):
+    """What came of what should have come."""
+
+    received: int
+    """Without those that came twice."""
+    lost: int
+    duplicates: int
+    reordered: int
+    bursts: int
 
 
 class Inbound:
@@ -136,6 +147,26 @@ class Inbound:
     def remove_sink(self, sink: AudioSink) -> None:
         """Give it nothing more."""
         self._sinks = tuple(other for other in self._sinks if other is not sink)
+
+    def counts(self) -> Counts:
+        """Packets of the present source and of those before it."""
+        now = self.receiver
+        if now is None:
+            return Counts(
+                self.past_received - self.past_duplicates,
+                self.past_lost,
+                self.past_duplicates,
+                self.past_reordered,
+                self.past_bursts,
+            )
+        duplicates = self.past_duplicates + now.duplicates
+        return Counts(
+            self.past_received + now.received - duplicates,
+            self.past_lost + now.lost,
+            duplicates,
+            self.past_reordered + now.reordered,
+            self.past_bursts + now.bursts,
+        )
 
     def release(self, listener: Listener) -> None:
         """The stream is over: let go of all that may hold it in a circle; `listener` is in its place."""

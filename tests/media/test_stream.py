@@ -374,10 +374,10 @@ class TestRtcp:
     def test_who_said_goodbye_is_reported_on_no_more(self) -> None:
         pair = talk()
         pair.run(12)
-        due = pair.b.stream.reporter.interval.deadline
+        due = pair.b.stream.control.reporter.interval.deadline
         pair.a.engine.remove_stream(pair.a.stream, pair.now)
         pair.b.receive(pair.a.out[-1][1], (A[0], A[1] + 1), pair.now, rtcp=True)
-        assert pair.b.stream.reporter.interval.deadline < due
+        assert pair.b.stream.control.reporter.interval.deadline < due
         pair.b.engine.remove_stream(pair.b.stream, pair.now)
         report = parse_compound(pair.b.out[-1][1])[0]
         assert isinstance(report, ReceiverReport)
@@ -408,7 +408,7 @@ class TestRtcp:
         fresh = stream.outbound.sender.ssrc
         assert fresh != ssrc
         assert stream.outbound.sender.sequence_number == number + 1
-        report = parse_compound(stream.reporter.report(pair.now, None, "a", 0))[0]
+        report = parse_compound(stream.control.reporter.report(pair.now, None, "a", 0))[0]
         assert isinstance(report, SenderReport)
         assert (report.ssrc, report.info.packets) == (fresh, 0)
 
