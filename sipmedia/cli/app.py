@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
+from dialog.tls_settings import TlsSettings
 from sipmedia.cli.accounts import AccountOptions
 from sipmedia.cli.addresses import default_bind
 from sipmedia.cli.answer import answer_calls
@@ -138,6 +140,14 @@ def register(
     _run(keep_registered(account, Output(as_json=json), bind=bind, seconds=duration))
 
 
+class Algorithm(StrEnum):
+    """Of Digest, by their names in RFC 8760."""
+
+    SHA_512_256 = "SHA-512-256"
+    SHA_256 = "SHA-256"
+    MD5 = "MD5"
+
+
 @app.command(epilog=EPILOG)
 def registrar(
     domain: Annotated[str, typer.Option(metavar="NAME", help="Whose users it knows.")] = "localhost",
@@ -154,13 +164,39 @@ def registrar(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help='TOML with [users], each like alice = "ALICE_PASSWORD".'),
+        typer.Option(metavar="FILE", help='TOML with a table users: alice = "ALICE_PASSWORD" and so on.'),
+    ] = None,
+    algorithm: Annotated[
+        list[Algorithm] | None,
+        typer.Option(
+            case_sensitive=False,
+            metavar="|".join(Algorithm),
+            help="Of Digest; repeat it, best first. By default MD5, as some phones know no other.",
+        ),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.pem", exists=True, dir_okay=False, help="Listen by TLS, too, with this certificate."
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", exists=True, dir_okay=False, help="Its key; by default in the same file."
+        ),
+    ] = None,
+    tls_port: Annotated[
+        int | None,
+        typer.Option(metavar="PORT", min=0, max=65535, help="By default the one after that of --bind."),
     ] = None,
     json: Json = False,
 ) -> None:
     """Be a small registrar and proxy, for trying phones with nothing else installed. Nothing is kept."""
     from sipmedia.cli.registrar import serve_domain
 
+    if tls_certificate is None and (tls_key is not None or tls_port is not None):
+        raise typer.BadParameter("there is no TLS without it", param_hint="--tls-certificate")
     _run(
         serve_domain(
             domain,
@@ -169,6 +205,9 @@ def registrar(
             users=user or (),
             password_envs=password_env or (),
             config=config,
+            algorithms=algorithm or (),
+            tls=TlsSettings(tls_certificate, tls_key),
+            tls_port=tls_port,
         )
     )
 

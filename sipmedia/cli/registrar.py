@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from dialog.tls_settings import TlsSettings
 from sipmedia.cli.exits import Exit, failed
 from sipmedia.cli.output import Output
 from sipmedia.cli.stopping import stop_by_signal
@@ -23,10 +24,20 @@ async def serve_domain(
     users: Sequence[str] = (),
     password_envs: Sequence[str] = (),
     config: Path | None = None,
+    algorithms: Sequence[str] = (),
+    tls: TlsSettings | None = None,
+    tls_port: int | None = None,
 ) -> Exit:
-    """Be the registrar of ``domain`` until Ctrl-C."""
+    """Be the registrar of ``domain`` until Ctrl-C; ``algorithms`` of Digest, without any MD5."""
     try:
-        registrar = Registrar(domain, read_users(users, password_envs, config), bind=bind)
+        registrar = Registrar(
+            domain,
+            read_users(users, password_envs, config),
+            bind=bind,
+            algorithms=algorithms or ("MD5",),
+            tls=tls,
+            tls_port=tls_port,
+        )
         registrar.on("bindings", lambda event: _on_bindings(event, out))
         registrar.on("routed", lambda event: _on_routed(event, out))
         registrar.on("refused", lambda event: _on_refused(event, out))
@@ -36,13 +47,14 @@ async def serve_domain(
                 address = format_address(*registrar.address)
                 known = registrar.policy.users
                 who = "anybody, without a password" if known is None else ", ".join(known)
+                secure = registrar.address_of("tls")
+                by_tls = "" if secure is None else format_address(*secure)
                 out.event(
                     "listening",
-                    f"registrar of {domain} on {address}, for {who}",
-                    address=address,
-                    domain=domain,
+                    f"registrar of {domain} on {address}{by_tls and f', by TLS on {by_tls}'}, for {who}",
+                    address=address, tls_address=by_tls or None, domain=domain,
                     users=None if known is None else list(known),
-                )
+                )  # fmt: skip
                 await stop.asked
     except SipMediaError as error:
         return failed(error, out)

@@ -93,7 +93,8 @@ class RegistrarCore(Core):
         host = uri.host.lower()
         if host == self.policy.domain.lower() and (uri.port is None or not is_ip_address(host)):
             return True
-        return (host, uri.port or 5060) in self._own
+        secure = uri.scheme == "sips" or (uri.params.get("transport") or "").lower() == "tls"
+        return (host, uri.port or (5061 if secure else 5060)) in self._own
 
     # What comes.
 
@@ -149,9 +150,16 @@ class RegistrarCore(Core):
         """To every phone that the user has registered."""
         user = uri.user or ""
         found = self.location.find((user, self.policy.domain.lower()), self.now, uri.params.get("gr"))
-        hops = [Hop(binding.uri, binding.flow, binding.path) for binding in found]
+        # A SIPS URI means TLS up to the phone: none that registered without is called (RFC 5630 section 5.3).
+        hops = [
+            Hop(binding.uri, binding.flow, binding.path)
+            for binding in found
+            if uri.scheme == "sip" or binding.uri.scheme == "sips"
+        ]
         if hops:
             self._forward(incoming, hops, mark)
+        elif found:
+            self._refuse(incoming, 480, f"{user} is not registered by TLS")
         elif self.policy.users is None or user in self.policy.users:
             self._refuse(incoming, 480, f"{user} is not registered")
         else:

@@ -282,15 +282,19 @@ class Branch:
         request, core = self._request, self._core
         if request.method not in _DIALOGS or request.to.tag is not None:
             return
-        here, there = _route_to(core, self._incoming.flow), _route_to(core, flow)
+        scheme = "sips" if self._incoming.request.uri.scheme == "sips" else "sip"
+        here, there = _route_to(core, self._incoming.flow, scheme), _route_to(core, flow, scheme)
         request.headers.remove("Record-Route")  # with what we said on the way to another server
         for route in reversed([*([there] if there != here else []), here, *self._recorded]):
             request.headers.insert("Record-Route", route)
 
 
-def _route_to(core: RegistrarCore, flow: Flow) -> str:
-    params = {"lr": None} if flow.transport == "UDP" else {"transport": flow.transport.lower(), "lr": None}
-    return f"<{SipUri(None, *core.public_address(flow), params)}>"
+def _route_to(core: RegistrarCore, flow: Flow, scheme: str) -> str:
+    """Our address on a flow; in a SIPS URI TLS goes without saying (section 26.2.2)."""
+    params: dict[str, str | None] = {"lr": None}
+    if flow.transport != "UDP" and scheme == "sip":
+        params = {"transport": flow.transport.lower(), "lr": None}
+    return f"<{SipUri(None, *core.public_address(flow), params, scheme=scheme)}>"
 
 
 def _set_routes(request: Request, routes: list[str]) -> None:

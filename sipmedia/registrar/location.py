@@ -138,12 +138,12 @@ class Location:
     def _describe(self, address: Address, request: Request, now: float) -> list[tuple[str, str]]:
         """The headers of the 200: everything that is bound now, and what extensions were taken up."""
         headers = []
-        supported = request.supported
+        supported, scheme = request.supported, request.to.uri.scheme
         bindings: Sequence[Binding] = self.find(address, now)
         for binding in bindings:
             params = dict(binding.contact.params)
             if binding.instance and "gruu" in supported:
-                params["pub-gruu"] = f"sip:{address[0]}@{address[1]};gr={binding.instance}"
+                params["pub-gruu"] = f"{scheme}:{address[0]}@{address[1]};gr={binding.instance}"
             params["expires"] = str(math.ceil(binding.expires_at - now))
             headers.append(("Contact", str(replace(binding.contact, params=params))))
         headers += [("Path", value) for value in request.headers.get_all("Path")]

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
+from typer.testing import CliRunner
 
 from sipmedia.cli.accounts import AccountOptions
 from sipmedia.cli.answer import answer_calls
+from sipmedia.cli.app import app
 from sipmedia.cli.call import place_call
 from sipmedia.cli.exits import Exit
 from sipmedia.cli.output import Output
@@ -179,25 +182,24 @@ def test_users_that_cannot_be(
         read_users(users, variables, config)
 
 
-def test_as_programs() -> None:
-    """Three terminals: a registrar, and a phone that registers with it until it is told to stop."""
-    environment = os.environ | {"NO_COLOR": "1", "TERM": "dumb"}
+@pytest.mark.parametrize("transport", ["udp", "tls"])
+def test_as_programs(tmp_path: Path, transport: str) -> None:
+    """Two terminals: a registrar, and a phone that registers with it until it is told to stop."""
+    authority, certificate = tmp_path / "authority.pem", tmp_path / "server.pem"
+    environment = os.environ | {"NO_COLOR": "1", "TERM": "dumb", "SSL_CERT_FILE": str(authority)}
     sipmedia = [sys.executable, "-m", "sipmedia"]
-    serve = [*sipmedia, "registrar", "--domain", "example.org", "--bind", "127.0.0.1:0", "--json"]
-    users = ["--user", "alice", "--password-env", "PW"]
-    with subprocess.Popen([*serve, *users], stdout=subprocess.PIPE, text=True, env=environment) as server:
+    options = ["--domain", "example.org", "--user", "alice", "--password-env", "PW", "--json"]
+    serve = [*sipmedia, "registrar", "--bind", "127.0.0.1:0", *options]
+    if transport == "tls":
+        made = trustme.CA()
+        made.cert_pem.write_to_path(authority)
+        made.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+        serve += ["--tls-certificate", str(certificate), "--algorithm", "sha-256"]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True, env=environment) as server:
         assert server.stdout is not None
-        address = json.loads(server.stdout.readline())["address"]
-        register = [
-            *sipmedia,
-            "register",
-            "--registrar",
-            address,
-            "--domain",
-            "example.org",
-            *users,
-            "--json",
-        ]
+        listening = json.loads(server.stdout.readline())
+        address = listening["tls_address" if transport == "tls" else "address"]
+        register = [*sipmedia, "register", "--registrar", address, "--transport", transport, *options]
         with subprocess.Popen(register, stdout=subprocess.PIPE, text=True, env=environment) as phone:
             assert phone.stdout is not None
             lines = [json.loads(phone.stdout.readline()) for _ in range(2)]
@@ -214,3 +216,9 @@ def test_as_programs() -> None:
             "summary",
         ]
         assert server.returncode == 0
+
+
+def test_a_key_needs_its_certificate(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["registrar", "--tls-port", "5071"])
+    assert result.exit_code == 2
+    assert "--tls-certificate" in result.output
