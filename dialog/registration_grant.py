@@ -8,6 +8,7 @@ from typing import Self
 from dialog.address import NameAddr
 from dialog.errors import ParseError
 from dialog.grammar import delta_seconds
+from dialog.identity import addresses
 from dialog.message import Response
 from dialog.registration_settings import RegistrationSettings
 from dialog.uri import SipUri
@@ -40,10 +41,12 @@ class Grant:
 
         An extension that cannot be read is taken for absent: the binding is worth more than it.
         """
-        mine = _mine(response.contacts, settings, contact)
-        expires = _expires(response, mine, asked)
+        # One that cannot be read is another phone's: nothing of ours depends on it.
+        bindings = tuple(addresses(response, "Contact"))
+        mine = _mine(bindings, settings, contact)
+        expires = _expires(response, mine, bindings, asked)
         if not expires:
-            return cls(bindings=response.contacts)
+            return cls(bindings=bindings)
         try:
             routes = response.headers.split_all("Service-Route")
             service_route = tuple(NameAddr.parse(text, "Service-Route") for text in routes)
@@ -53,7 +56,7 @@ class Grant:
         params = mine.params if mine is not None else {}
         return cls(
             expires,
-            response.contacts,
+            bindings,
             service_route,
             tuple(response.headers.get_all("Path")),
             params.get("pub-gruu") or "",
@@ -74,13 +77,17 @@ def _mine(
     return None
 
 
-def _expires(response: Response, mine: NameAddr | None, asked: int) -> int:
+def _expires(response: Response, mine: NameAddr | None, bindings: tuple[NameAddr, ...], asked: int) -> int:
     """Seconds that our binding lasts: its own, else those of the response, else what we asked for.
 
-    Registrars that rewrite Contacts, for NAT, show none that is ours.
+    Registrars that rewrite Contacts, for NAT, show none that is ours. One of them is it then: the one that ends
+    first, for it is better to come too early than to be forgotten.
     """
     for text in (mine.params.get("expires") if mine is not None else None, response.headers.get("Expires")):
         seconds = delta_seconds(text)
         if seconds is not None:
             return min(seconds, asked)
-    return asked
+    if mine is not None:
+        return asked
+    lasting = [delta_seconds(binding.params.get("expires")) or asked for binding in bindings]
+    return min([asked, *lasting])

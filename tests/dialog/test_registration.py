@@ -554,3 +554,16 @@ def test_a_lost_connection_is_made_up_for(registrar: Registrar) -> None:
 def test_what_cannot_be_registered(registrar: Registrar, changes: dict[str, Any], why: str) -> None:
     with pytest.raises(LocalProtocolError, match=why):
         registrar.register(**changes)
+
+
+def test_another_phone_s_nonsense_in_the_list_harms_nobody(registrar: Registrar) -> None:
+    registrar.reply = lambda request: (
+        200,
+        [
+            ("Contact", "<sip:no body@x y>;expires=60"),
+            ("Contact", f"{request.headers.get('Contact')}, tel:;;"),
+        ],
+    )
+    registrar.register()
+    registrar.run(1)
+    assert registrar.alice.only(Registered).expires == 3600

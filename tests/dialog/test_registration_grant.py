@@ -24,11 +24,27 @@ def grant(*fields: tuple[str, str], settings: RegistrationSettings = SETTINGS) -
         ([("Contact", f"{OURS};expires=60"), ("Expires", "90")], 60),
         ([("Contact", OURS), ("Expires", "90")], 90),
         ([("Contact", f"{OURS};expires=soon"), ("Expires", "90")], 90),
-        ([("Contact", "<sip:alice@203.0.113.9>;expires=60")], 3600),
+        ([("Contact", "<sip:alice@203.0.113.9>;expires=60, <sip:x@203.0.113.9>;expires=90")], 60),
+        ([("Contact", "<sip:alice@203.0.113.9>;expires=0")], 3600),
+        ([("Contact", "<sip:alice@203.0.113.9>;expires=60"), ("Expires", "90")], 90),
+        ([("Contact", f'{OURS};expires="60"')], 60),
+        ([("Contact", f"<sip:no body@x y>, {OURS};expires=60")], 60),
         ([("Contact", f"{OURS};expires=7200")], 3600),
         ([], 3600),
     ],
-    ids=["ours", "of the response", "unreadable", "of others", "more than asked", "not said"],
+    ids=[
+        *(
+            "ours",
+            "of the response",
+            "unreadable",
+            "rewritten",
+            "just gone",
+            "of others",
+            "quoted",
+            "beside nonsense",
+        ),
+        *("more than asked", "not said"),
+    ],
 )
 def test_how_long_it_lasts(fields: list[tuple[str, str]], expires: int) -> None:
     assert grant(*fields).expires == expires

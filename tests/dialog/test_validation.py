@@ -115,3 +115,7 @@ def test_a_response_with_two_vias_was_for_another(extra: bool) -> None:
     with pytest.raises(ParseError, match="More Than One Via") as caught:
         validate_response(stray)
     assert caught.value.status is None
+
+
+def test_a_registrar_may_tell_of_phones_that_write_nonsense() -> None:
+    validate_response(response(CSeq="1 REGISTER", Contact="<sip:no body@x y>, <sip:alice@a>"))
