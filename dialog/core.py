@@ -20,7 +20,7 @@ from dialog.authentication import Authentication
 from dialog.bindings import Bindings
 from dialog.config import UserAgentConfig
 from dialog.connections import Connections
-from dialog.dialog import DialogKey
+from dialog.dialogs import Dialogs, Handler
 from dialog.dns import Answer, Query
 from dialog.errors import LocalProtocolError
 from dialog.events import Event
@@ -43,7 +43,6 @@ from dialog.uri import SipUri, Uri, format_host
 from dialog.usage.invite import InviteUsage
 from dialog.usage.options import OptionsQuery, answer_options
 from dialog.usage.replacing import find_replaced
-from dialog.usage.sharing import DialogUser
 from dialog.via import MAGIC_COOKIE
 
 if TYPE_CHECKING:
@@ -52,9 +51,6 @@ if TYPE_CHECKING:
 MAX_DATAGRAM = 65507
 """The longest payload of a UDP datagram over IPv4."""
 
-
-Handler = Callable[[IncomingRequest], None]
-"""Takes a request and answers it, now or later."""
 
 CallHandler = Callable[[InviteUsage, IncomingRequest], None]
 """Takes a request in the dialog of a call."""
@@ -117,14 +113,13 @@ class Core:
         """Told of each message that a stream was cut into, for traces."""
         self.services = Services(self)
         """Messages, questions, subscriptions, transfers, publications."""
+        self.dialogs = Dialogs()
         self._clock = clock
         self._wake = wake
         self._effects: list[Effect] = []
         self._events: list[Event] = []
         self._reception = Reception(self)
         self._too_long = 0
-        self._dialogs: dict[DialogKey, DialogUser] = {}
-        self._half_dialogs: dict[tuple[str, str], Handler] = {}
         self._usages: set[InviteUsage] = set()
 
     # What the driver calls.
@@ -347,39 +342,6 @@ class Core:
     def remove_usage(self, usage: InviteUsage) -> None:
         """A call is over; its dialogs must have been removed."""
         self._usages.discard(usage)
-
-    def add_dialog(self, key: DialogKey, user: DialogUser) -> None:
-        """Requests in this dialog are for this call or subscription."""
-        self._dialogs[key] = user
-
-    def remove_dialog(self, key: DialogKey) -> None:
-        """Requests in this dialog are strays from now on."""
-        self._dialogs.pop(key, None)
-
-    def dialog_user(self, request: Request) -> DialogUser | None:
-        """The call or subscription that a request inside a dialog is for (section 12.2.2).
-
-        A peer that answered without a tag (RFC 2543) may show one later.
-        """
-        call_id, ours, theirs = request.call_id, request.to.tag or "", request.from_.tag or ""
-        return self._dialogs.get((call_id, ours, theirs)) or self._dialogs.get((call_id, ours, ""))
-
-    def find_dialog(self, key: DialogKey) -> DialogUser | None:
-        """Who uses this dialog: for Replaces and Target-Dialog, which name one from outside."""
-        return self._dialogs.get(key)
-
-    def add_half_dialog(self, call_id: str, local_tag: str, handler: Handler) -> None:
-        """Requests to our tag in no dialog yet go to `handler`: the NOTIFY that comes before (or instead of)
-        the response to our SUBSCRIBE makes the dialog (RFC 6665 section 4.4.1)."""
-        self._half_dialogs[call_id, local_tag] = handler
-
-    def remove_half_dialog(self, call_id: str, local_tag: str) -> None:
-        """No request makes a dialog with this tag of ours any more."""
-        self._half_dialogs.pop((call_id, local_tag), None)
-
-    def half_dialog(self, request: Request) -> Handler | None:
-        """Who awaits a request to this To tag of ours, whatever its From tag."""
-        return self._half_dialogs.get((request.call_id, request.to.tag or ""))
 
     # The way to the wire.
 

@@ -15,7 +15,8 @@ from dialog.server_selection import is_ip_address
 from dialog.validation import validate_request, validate_response
 
 if TYPE_CHECKING:
-    from dialog.core import Core, Handler
+    from dialog.core import Core
+    from dialog.dialogs import Handler
 
 _BUSY = (("Retry-After", "5"),)
 
@@ -117,15 +118,15 @@ class Reception:
         if request.to.tag is None:
             handler = core.handlers.get(request.method)
         else:
-            user = core.dialog_user(request)
-            handler = core.half_dialog(request) if user is None else user.receive_request
+            user = core.dialogs.user_of(request)
+            handler = core.dialogs.awaiting(request) if user is None else user.receive_request
         if handler is None:
             incoming.respond(481)
         else:
             handler(incoming)
 
     def _receive_ack(self, ack: Request) -> None:
-        user = self._core.dialog_user(ack)
+        user = self._core.dialogs.user_of(ack)
         if user is None:
             self.dropped += 1
         else:

@@ -248,7 +248,7 @@ class Caller:
             branch.dialog.refresh_target(response)
         elif len(self._branches) < MAX_EARLY_DIALOGS:
             branch = self._branches[tag] = self._new_branch(response)
-            self._core.add_dialog(branch.dialog.key, self._usage)
+            self._core.dialogs.add(branch.dialog.key, self._usage)
         if branch is not None:
             branch.note_peer(response)
         return branch
@@ -358,7 +358,7 @@ class Caller:
         for branch in self._branches.values():
             if branch is not winner:
                 branch.stop()
-                self._core.remove_dialog(branch.dialog.key)
+                self._core.dialogs.remove(branch.dialog.key)
         self._branches.clear()
         self._pracks.clear()
 

@@ -256,7 +256,7 @@ class InviteUsage(SessionUsage):
     def establish(self, branch: Branch) -> None:
         """This is the call's branch."""
         self.branch = branch
-        self.core.add_dialog(branch.dialog.key, self)
+        self.core.dialogs.add(branch.dialog.key, self)
 
     def refresh_session(self) -> None:
         """The session timer wants a refresh: an UPDATE where the peer takes it, else a re-INVITE, whose offer
@@ -352,7 +352,7 @@ class InviteUsage(SessionUsage):
 
     def _release_dialog(self) -> None:
         if self.branch is not None and not self.sharers:
-            self.core.remove_dialog(self.branch.dialog.key)
+            self.core.dialogs.remove(self.branch.dialog.key)
             self.branch.release()
             self._modifying = None
 

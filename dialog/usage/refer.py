@@ -82,7 +82,7 @@ class Refer:
         """Send it to somebody we have no call with."""
         request = outside_request(core, "REFER", target, from_, (*core.capabilities, *headers))
         refer = cls(core, request, None, followed=followed)
-        core.add_half_dialog(request.call_id, request.from_.tag or "", refer._receive_notify)
+        core.dialogs.add_half(request.call_id, request.from_.tag or "", refer._receive_notify)
         core.send_request(
             request, Asked(refer._answered), next_hop(request), contact=True, contact_user=request.from_.uri
         )
@@ -156,7 +156,7 @@ class Refer:
     def _finish(self, event: ReferEnded) -> None:
         if not self._over:
             self._over = True
-            self._core.remove_half_dialog(self.request.call_id, self.request.from_.tag or "")
+            self._core.dialogs.remove_half(self.request.call_id, self.request.from_.tag or "")
             self._core.emit(event)
 
 
@@ -253,5 +253,5 @@ def _target_dialog(core: Core, request: Request) -> InviteUsage | None:
     call_id, semicolon, rest = value.partition(";")
     params = parse_params(semicolon + rest, "Target-Dialog")
     key = call_id.strip(), params.get("local-tag") or "", params.get("remote-tag") or ""
-    user = core.find_dialog(key)
+    user = core.dialogs.find(key)
     return user if isinstance(user, InviteUsage) else None

@@ -27,7 +27,7 @@ def find_replaced(core: Core, request: Request) -> InviteUsage | Refusal | None:
         return Refusal(400, (), error.reason)
     if replaces is None:
         return None
-    usage = core.find_dialog(replaces.key)
+    usage = core.dialogs.find(replaces.key)
     if not isinstance(usage, InviteUsage):
         return Refusal(481)
     if usage.state in (UsageState.ENDING, UsageState.ENDED):

@@ -100,7 +100,7 @@ class OwnDialog:
         self.confirmed_dialog = dialog
         self.sharers = Sharers()
         self.sharers.add(first)
-        core.add_dialog(dialog.key, self)
+        core.dialogs.add(dialog.key, self)
 
     def receive_request(self, incoming: IncomingRequest) -> None:
         """Give a request to whoever takes it; nobody else is here."""
@@ -120,4 +120,4 @@ class OwnDialog:
         """The last one takes the dialog with it."""
         self.sharers.remove(sharer)
         if not self.sharers:
-            self._core.remove_dialog(self.confirmed_dialog.key)
+            self._core.dialogs.remove(self.confirmed_dialog.key)

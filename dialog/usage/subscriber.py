@@ -257,7 +257,7 @@ class Subscription:
 
     def start(self) -> None:
         """Send the SUBSCRIBE; called by the core."""
-        self._core.add_half_dialog(self.call_id, self._tag, self._receive_notify)
+        self._core.dialogs.add_half(self.call_id, self._tag, self._receive_notify)
         self._timer_n = self._core.queue.start(self._core.config.timers.patience, self._forking_over)
         self._send()
 
@@ -347,7 +347,7 @@ class Subscription:
     def _forking_over(self) -> None:
         """Timer N: no more branches; and no subscription at all if there is none yet."""
         self._timer_n = None
-        self._core.remove_half_dialog(self.call_id, self._tag)
+        self._core.dialogs.remove_half(self.call_id, self._tag)
         if not self._watches:
             self._finish("local" if self._leaving else "timeout", 0, "no NOTIFY came")
 
@@ -365,7 +365,7 @@ class Subscription:
         self._over = True
         if self._timer_n is not None:
             self._timer_n.cancel()
-        self._core.remove_half_dialog(self.call_id, self._tag)
+        self._core.dialogs.remove_half(self.call_id, self._tag)
         self._core.emit(SubscriptionEnded(self, by, status, reason, after))
 
 

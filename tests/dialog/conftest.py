@@ -274,7 +274,7 @@ class Pair:
             len(party.core.layer) == 0
             and party.core.calls == 0
             and party.core.next_deadline() is None
-            and not party.core._dialogs
+            and not party.core.dialogs
             for party in (self.alice, self.bob)
         )
 

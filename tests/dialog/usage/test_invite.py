@@ -182,7 +182,7 @@ def test_info_in_the_call(pair: Pair) -> None:
 
 def test_info_to_a_peer_that_forgot_the_call_ends_it(pair: Pair) -> None:
     mine, theirs = pair.established()
-    pair.bob.core.remove_dialog(theirs.confirmed_dialog.key)
+    pair.bob.core.dialogs.remove(theirs.confirmed_dialog.key)
     mine.info("application/dtmf-relay", b"Signal=5")
     pair.run()
     assert pair.alice.only(CallEnded).by == "remote"

@@ -107,14 +107,14 @@ def test_rejected(watched: Watched) -> None:
     with pytest.raises(LocalProtocolError):
         notifier.accept()
     assert watched.bob.of(NotifierEnded) == []
-    assert not watched.bob.core._dialogs
+    assert not watched.bob.core.dialogs
 
 
 def test_an_application_that_says_nothing(watched: Watched) -> None:
     watched.subscribe()
     watched.wire.run(70)
     assert watched.bob.statuses("SUBSCRIBE")[-1] == 480
-    assert not watched.bob.core._dialogs
+    assert not watched.bob.core.dialogs
 
 
 def test_expired(watched: Watched) -> None:
@@ -145,7 +145,7 @@ def test_terminated_by_the_application(watched: Watched, body: bytes) -> None:
     assert (ended.by, ended.reason, ended.retry_after) == ("remote", "probation", 30)
     assert watched.told()[-1] == (body or b"open")
     assert watched.bob.only(NotifierEnded).reason == "probation"
-    assert not watched.bob.core._dialogs
+    assert not watched.bob.core.dialogs
 
 
 def test_one_notify_at_a_time_and_in_order(watched: Watched) -> None:
@@ -173,7 +173,8 @@ def test_the_peer_does_not_know_it_any_more(watched: Watched) -> None:
     notifier = watched.subscribe()
     notifier.accept("text/plain", b"open")
     watched.wire.run()
-    watched.alice.core._dialogs.clear()
+    for key in list(watched.alice.core.dialogs):
+        watched.alice.core.dialogs.remove(key)
     watched.wire.run(40)
     notifier.notify("text/plain", b"closed")
     watched.wire.run()
@@ -213,7 +214,7 @@ def test_subscribing_in_the_dialog_again_before_the_first_answer(wire: Wire) -> 
     stranger = wire.stranger(("192.0.2.66", 5066), bob)
     stranger.say(stranger.request("SUBSCRIBE", "Event: presence"))
     notifier = bob.only(IncomingSubscription).source
-    tag = next(iter(bob.core._dialogs))[1]
+    tag = next(iter(bob.core.dialogs))[1]
     again = stranger.request(
         "SUBSCRIBE", "Event: presence", to=f"<sip:bob@192.0.2.2>;tag={tag}", cseq="2", branch="z9hG4bK2"
     )

@@ -71,7 +71,7 @@ def test_nobody_there(pair: Pair) -> None:
 @pytest.mark.parametrize("gone", ["unknown", "silent"])
 def test_a_peer_that_forgot_the_call(pair: Pair, gone: str) -> None:
     mine, theirs = pair.established()
-    pair.bob.core.remove_dialog(theirs.confirmed_dialog.key)
+    pair.bob.core.dialogs.remove(theirs.confirmed_dialog.key)
     if gone == "silent":
         pair.wire.drop = lambda message, sender: isinstance(message, Request) and message.method == "MESSAGE"
     pair.alice.core.services.ask_in_call(mine, "MESSAGE", content_type="text/plain", body=b"psst")

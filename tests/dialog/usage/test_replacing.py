@@ -32,7 +32,7 @@ def test_a_call_of_ours_that_still_rings(pair: Pair, stranger: Stranger) -> None
     pair.run()
     pair.alice.call.ring()
     pair.run()
-    key = next(iter(pair.bob.core._dialogs))
+    key = next(iter(pair.bob.core.dialogs))
     assert invite(stranger, f"{key[0]};to-tag={key[1]};from-tag={key[2]};early-only") is None
     assert pair.bob.only(IncomingCall).replaces is mine
 
@@ -41,7 +41,7 @@ def test_nobody_takes_a_ringing_call_away(pair: Pair, stranger: Stranger) -> Non
     pair.invite()
     pair.run()
     pair.bob.call.ring()
-    key = next(iter(pair.bob.core._dialogs))
+    key = next(iter(pair.bob.core.dialogs))
     assert invite(stranger, f"{key[0]};to-tag={key[1]};from-tag={key[2]}") == 481
 
 

@@ -114,4 +114,4 @@ def test_nasty_answers(wire: Wire, method: str) -> None:
                 wire.run(0.02)
     alice.core.services.ask("OPTIONS", "sip:b@192.0.2.9", from_="<sip:a@192.0.2.1>")
     wire.run(4000)
-    assert not alice.core._half_dialogs
+    assert not alice.core.dialogs

@@ -39,7 +39,7 @@ def nothing_left(pair: Pair) -> bool:
     pair.wire.run(200)
     parties: list[Party] = [pair.alice, pair.bob]
     return all(
-        not (p.core._dialogs or p.core._half_dialogs or p.core.services.notifiers or len(p.core.layer))
+        not (p.core.dialogs or p.core.services.notifiers or len(p.core.layer))
         and p.core.next_deadline() is None
         for p in parties
     )

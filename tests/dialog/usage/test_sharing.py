@@ -102,7 +102,7 @@ def test_a_peer_that_is_silent_is_gone_for_all(pair: Pair) -> None:
     pair.run(40)
     assert notes.gone == [(408, "timeout")]
     mine.leave(notes)
-    assert mine.confirmed_dialog.key not in pair.alice.core._dialogs
+    assert mine.confirmed_dialog.key not in pair.alice.core.dialogs
 
 
 def test_handlers_by_method(pair: Pair, stranger: Stranger) -> None:
@@ -128,7 +128,7 @@ def test_a_half_dialog_takes_any_peer(pair: Pair, stranger: Stranger) -> None:
         seen.append(incoming.request.from_.tag)
         incoming.respond(200)
 
-    core.add_half_dialog("call-1", "ours", take)
+    core.dialogs.add_half("call-1", "ours", take)
     for tag in ("one", "two"):
         text = stranger.request(
             "INFO",
@@ -140,7 +140,7 @@ def test_a_half_dialog_takes_any_peer(pair: Pair, stranger: Stranger) -> None:
         stranger.say(text)
         assert stranger.statuses()[-1] == 200
     assert seen == ["one", "two"]
-    core.remove_half_dialog("call-1", "ours")
+    core.dialogs.remove_half("call-1", "ours")
     stranger.say(text.replace("z9hG4bKtwo", "z9hG4bKx"))
     assert stranger.statuses()[-1] == 481
 

@@ -107,9 +107,8 @@ def test_a_subscription_from_end_to_end(pair: Pair) -> None:
     assert pair.alice.of(Notified)[-1].state == SubscriptionState("terminated", None, "timeout")
     assert pair.alice.only(SubscriptionEnded).by == "local"
     pair.wire.run(60)
-    assert not pair.alice.core._dialogs
-    assert not carol.core._dialogs
-    assert not pair.alice.core._half_dialogs
+    assert not pair.alice.core.dialogs
+    assert not carol.core.dialogs
 
 
 def test_the_notify_may_come_first(hand: ByHand) -> None:

@@ -52,7 +52,7 @@ class LoseOne:
 def core_is_clean(phone: Softphone) -> bool:
     core = phone._open_agent()._started()
     return not (
-        core.calls or core._dialogs or core._half_dialogs or core.services.notifiers or len(core.layer)
+        core.calls or core.dialogs or core.services.notifiers or len(core.layer)
     )
 
 
