@@ -28,7 +28,8 @@ async def place_call(target: str, settings: Settings, out: Output, *, user: str 
             async with phone, talking(settings, out) as talker:
                 if settings.account.given:
                     await phone.register()
-                call = phone.dial(complete(target, phone.accounts[0].domain))
+                domain = phone.accounts[0].domain if settings.account.given else ""
+                call = phone.dial(complete(target, domain))
                 out.event("calling", f"calling {call.remote_uri}", to=call.remote_uri, call_id=call.call_id)
                 code = await _lead(call, settings, out, stop, talker)
     except (SipMediaError, MediaError) as error:

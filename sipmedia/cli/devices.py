@@ -55,7 +55,7 @@ async def show_devices(choice: DeviceChoice, out: Output) -> Exit:
     for device in devices:
         uses = [name for name, index in chosen.items() if index == device.index]
         out.event("device", **_fields(device), used_for=uses)
-    if not out.as_json:
+    if devices and not out.as_json:
         out.console.print(_table(devices, chosen))
     for name, index in chosen.items():
         if isinstance(index, str):

@@ -122,6 +122,7 @@ def test_nothing_heard_is_no_fault_when_nothing_was_to_be_heard() -> None:
     [
         ("sip:x@192.0.2.1", {}, Exit.PEER_GONE, "cannot be reached"),
         ("sip:x@host.invalid", {}, Exit.PEER_GONE, "there is no host host.invalid"),
+        ("bob", {}, Exit.PEER_GONE, "there is no host bob"),
         ("sip:x@127.0.0.1", {"bind": "203.0.113.1:0"}, Exit.ADDRESS, "203.0.113.1"),
         ("sip:x@127.0.0.1", {"bind": "here:there"}, Exit.ADDRESS, "write 127.0.0.1:5060"),
         ("sip:x@127.0.0.1", {"rtp_ports": "10001-10010"}, Exit.ADDRESS, "start with 10002"),

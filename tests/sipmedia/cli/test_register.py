@@ -119,7 +119,8 @@ def test_a_wrong_password_has_an_exit_code(capsys: pytest.CaptureFixture[str]) -
         )
         await home.until("listening")
         assert await keep_registered(of("alice", "OTHER"), out) is Exit.NOT_REGISTERED
-        assert (await out.until("registration_failed"))["status"] == 401
+        failed = await out.until("registration_failed")
+        assert (failed["status"], failed["sentence"]) == (401, "")  # the error says it
         assert (await home.until("refused"))["why"] == "wrong password"
         for command in (answer_calls, lambda *args: place_call("bob", *args)):
             told = Told()
