@@ -24,9 +24,10 @@ from media.device.base import (
     OnBlock,
     fill_with_silence,
 )
-from media.device.capture import CaptureLine, LineStatistics
+from media.device.capture import CaptureLine
 from media.device.choosing import Wish, choose
 from media.device.errors import DeviceFailed, DeviceNotFound, NoDevice
+from media.device.line import LineStatistics
 from media.device.playback import PlaybackLine
 from media.runtime import current_runtime
 from sipmedia.device_events import Because, DeviceLost, DeviceOpened, DirectionName

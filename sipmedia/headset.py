@@ -15,8 +15,9 @@ from media.audio.country_tones import ToneKind, country_tone
 from media.audio.echo_cancellation import VoiceSettings
 from media.audio.graph import AudioSource
 from media.device.base import Backend, DeviceInfo
-from media.device.capture import CaptureLine, LineStatistics
+from media.device.capture import CaptureLine
 from media.device.choosing import Wish
+from media.device.line import LineStatistics
 from media.device.metering import SILENT_AFTER_S
 from media.device.playback import PlaybackLine
 from media.device.pump import Pump

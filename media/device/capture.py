@@ -10,78 +10,37 @@ the result does not jump with every block, and the delay stays the same however 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
 from media.audio.resample import Resampler
 from media.device.base import Block
-from media.device.drift import DriftFilter, FillControl
-from media.device.ring import RingBuffer
+from media.device.line import FAR_TOO_MUCH_S, Line
 from media.frame import Samples
 
-RING_S = 1.0
-FAR_TOO_MUCH_S = 0.025
-"""What is this much above the wanted delay, and stays so, is left out: following it would take long."""
-FADE_S = 0.002
 
-
-@dataclass(frozen=True, slots=True)
-class LineStatistics:
-    """What became of one direction since its device was opened; times in ms."""
-
-    blocks: int
-    underruns: int
-    """How often there was nothing when something was due: a gap was heard."""
-    skipped_ms: float
-    """Left out because too much had gathered."""
-    xruns: int
-    """Losses in the system's own buffers, before or behind ours."""
-    delay_ms: float
-    """What waits in our buffer now."""
-    margin_ms: float
-    """How much of that is kept against lateness."""
-    drift_ppm: float
-    """By how much the device is being followed now."""
-
-
-class CaptureLine:
+class CaptureLine(Line):
     """Sound from one device. `write` is the device's thread's, `pull` the media thread's."""
 
     def __init__(self, device_rate_hz: int, block_s: float, clock: Callable[[], float]) -> None:
-        self.device_rate_hz = device_rate_hz
-        self.ring = RingBuffer(int(RING_S * device_rate_hz))
-        self.blocks = 0
-        self.underruns = 0
-        self.skipped = 0
-        self.last_block_at = clock()
-        self._block_s = block_s
-        self._clock = clock
-        self._mark = (0, 0.0)
-        self._control = FillControl()
-        self._step = 0.0
         self._running = False
         self._fade_in = False
         self._scratch: Samples = np.zeros(0, np.int16)
         self._held: Samples = np.zeros(0, np.int16)
-        self._tune(8000)
+        super().__init__(device_rate_hz, block_s, clock)
 
     # --- the device's thread ---
 
     def write(self, block: Block) -> None:
         """Take what was recorded."""
-        self.ring.write(block)
-        now = self._clock()
-        self._mark = (self.ring.written, now)
-        self.last_block_at = now
-        self.blocks += 1
+        now, ring = self._clock(), self.ring
+        # Before it came, and less what the call would have used by now if it took sample by sample.
+        self._least = min(self._least, len(ring) - (now - self._ticked_at) * self.device_rate_hz)
+        ring.write(block)
+        self._moved(ring.written, now)
 
     # --- the media thread ---
-
-    @property
-    def step(self) -> float:
-        """By how much the last samples were taken faster than the device's clock says."""
-        return self._step
 
     def pull(self, n: int, rate_hz: int, beside: CaptureLine | None = None) -> Samples:
         """The next `n` samples at that rate; silence for what is not there.
@@ -93,13 +52,15 @@ class CaptureLine:
         now = self._clock()
         if rate_hz != self._rate_hz:
             self._tune(rate_hz)
+        control = self._control
+        if beside is not None:
+            control.follow(beside._control)
         if not self._running and not self._start(n / rate_hz, now):
             return np.zeros(n, np.int16)
         excess_s = self._available_s(now) - self._wanted_s - n / rate_hz
-        self._step = self._control.observe(excess_s, now)
-        if beside is not None:
-            self._control.shrinks = False  # that, too, would move the one against the other
-            self._step = beside.step + self._control.apart
+        left_s = min(self._least_s(), self._here_s - n / rate_hz)
+        self._step = control.observe(excess_s, left_s, now)
+        self._ticked_at = now
         if (lasting_s := self._control.lasting_s) > FAR_TOO_MUCH_S:
             self._skip(lasting_s)
         while (missing := n - len(self._held)) > 0:
@@ -111,48 +72,43 @@ class CaptureLine:
     @property
     def delay_s(self) -> float:
         """What waits here, the samples held back by the filters included."""
-        held = (len(self._held) + DriftFilter.DELAY) / self._rate_hz
-        return len(self.ring) / self.device_rate_hz + held + self._resampler.delay_s
-
-    def statistics(self, xruns: int = 0) -> LineStatistics:
-        """A snapshot, from any thread."""
-        return LineStatistics(
-            blocks=self.blocks,
-            underruns=self.underruns,
-            skipped_ms=1000 * (self.skipped + self.ring.overrun) / self.device_rate_hz,
-            xruns=xruns,
-            delay_ms=1000 * self.delay_s,
-            margin_ms=1000 * self._control.margin_s,
-            drift_ppm=1e6 * self._step,
-        )
+        return super().delay_s + len(self._held) / self._rate_hz
 
     def _tune(self, rate_hz: int) -> None:
-        self._rate_hz = rate_hz
-        self._resampler = Resampler(self.device_rate_hz, rate_hz)
-        self._drift = DriftFilter()
+        super()._tune(rate_hz)
         self._held = np.zeros(0, np.int16)
         self._fade_in = True
+
+    def _converter(self, rate_hz: int) -> Resampler:
+        return Resampler(self.device_rate_hz, rate_hz)
 
     @property
     def _wanted_s(self) -> float:
         return self._block_s + self._control.margin_s
 
+    @property
+    def _here_s(self) -> float:
+        """What could be had at once."""
+        return len(self.ring) / self.device_rate_hz + len(self._held) / self._rate_hz
+
     def _available_s(self, now: float) -> float:
         """What is in the ring, and what the card must have recorded since."""
         written, at = self._mark
-        since = min(now - at, 2 * self._block_s)
         held = len(self._held) / self._rate_hz
-        return (written - self.ring.consumed) / self.device_rate_hz + since + held
+        return (written - self.ring.consumed) / self.device_rate_hz + self._since_s(now, at) + held
 
     def _start(self, needed_s: float, now: float) -> bool:
         """Begin, or begin again, once there is as much as shall be there."""
-        if not self.blocks or len(self.ring) / self.device_rate_hz < needed_s + self._control.margin_s:
+        spare_s = self._here_s - needed_s - self._control.margin_s
+        if not self.blocks or spare_s < 0:
             return False
-        too_much = self._available_s(now) - self._wanted_s - needed_s
-        if too_much < 0:
+        too_much_s = self._available_s(now) - self._wanted_s - needed_s
+        if too_much_s < 0:
             return False
-        self.ring.skip(int(too_much * self.device_rate_hz))
+        # Where the card calls for several blocks at once, what is reckoned to be there may not be.
+        self.ring.skip(int(min(too_much_s, spare_s) * self.device_rate_hz))
         self._control.restart()
+        self._least = inf
         self._running = self._fade_in = True
         return True
 
@@ -196,10 +152,6 @@ class CaptureLine:
         mixed = (before[:k] * (1 - fade) + self._held[:k] * fade).astype(np.int16)
         self._held = np.concatenate((mixed, self._held[k:]))
         self._control.restart()
-
-    @property
-    def _fade_length(self) -> int:
-        return int(FADE_S * self._rate_hz)
 
     def _faded(self, samples: Samples) -> Samples:
         self._fade_in = False

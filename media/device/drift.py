@@ -1,8 +1,8 @@
 """Following another clock: no two sound cards, and no card and this computer, agree on what a second is.
 
 100 parts in a million, which is usual, are 6 ms a minute: a buffer between two clocks runs over or dry in the
-end. So what passes the buffer is made longer or shorter by exactly the difference: `FillControl` looks at
-how full the buffer is and says by how much, and `DriftFilter` does it, by reading the sound at places
+end. So what passes the buffer is made longer or shorter by exactly the difference: `FillControl`
+(`media.device.fill`) says by how much, and `DriftFilter` does it, by reading the sound at places
 between the samples. 100 parts in a million are a sixth of a hundredth of a semitone.
 
 **How.** Between one block and the next the place moves by a small part of a sample. The block is filtered
@@ -10,7 +10,6 @@ twice, with the interpolation filter of its first place and with that of its las
 the other. That costs two short convolutions and is exact to -70 dB at 100 parts in a million.
 """
 
-from collections import deque
 from functools import lru_cache
 
 import numpy as np
@@ -100,90 +99,3 @@ class DriftFilter:
 @lru_cache(maxsize=64)
 def _ramp(n: int) -> NDArray[np.float32]:
     return np.arange(n, dtype=np.float32) / np.float32(n)
-
-
-_GAIN_PER_S = 0.04
-"""A millisecond too much is drained at 40 parts in a million, so 100 parts of drift leave it 2.5 ms off."""
-_HASTE_S = 0.01
-"""What is off by this much is corrected twice as fast as that, and so on: gentle near the aim."""
-_APART_S = 0.006
-"""So far a buffer that goes along with another may be from its aim before it goes its own way."""
-_NOTHING = 1e-5
-"""Ten parts in a million, a quarter of a millisecond off, are not worth a second filter."""
-_OBSERVATIONS = 101
-_EACH = 10
-_LASTING = 6
-_SMOOTHING = 0.3
-
-FIRST_MARGIN_S = 0.004
-_MORE_MARGIN_S = 0.005
-_MOST_MARGIN_S = 0.06
-_LESS_MARGIN_S = 0.001
-_QUIET_S = 3.0
-
-
-class FillControl:
-    """Says how much faster to take from a buffer so that it stays as full as it should be.
-
-    Observations, one a tick, are in seconds above the wanted fill. A tick or a callback that came late
-    made one of them wrong, this way or that: the median of two seconds is what counts.
-
-    `margin_s` is what is kept beyond what blocks need. It grows when the buffer ran dry all the same, and
-    shrinks slowly while it does not (and while `shrinks` is True).
-    """
-
-    __slots__ = ("_recent", "_since", "_smooth", "_step", "_until_next", "margin_s", "shrinks")
-
-    def __init__(self) -> None:
-        self.margin_s = FIRST_MARGIN_S
-        self.shrinks = True
-        self._recent: deque[float] = deque(maxlen=_OBSERVATIONS)
-        self._since: float | None = None
-        self.restart()
-
-    def restart(self) -> None:
-        """The buffer was filled anew; what was seen before says nothing now."""
-        self._recent.clear()
-        self._smooth: float | None = None
-        self._step = 0.0
-        self._until_next = 2 * _EACH
-
-    def ran_dry(self, now: float) -> None:
-        """It was empty when it should not have been."""
-        self.margin_s = min(_MOST_MARGIN_S, self.margin_s + _MORE_MARGIN_S)
-        self._since = now
-
-    def observe(self, excess_s: float, now: float) -> float:
-        """The step (see `DriftFilter`) for the next block."""
-        self._recent.append(excess_s)
-        self._until_next -= 1
-        if not self._until_next:
-            self._until_next = _EACH
-            self._decide(now)
-        return self._step
-
-    @property
-    def apart(self) -> float:
-        """What a buffer that takes another's steps must add to them: nothing, while it is near its aim."""
-        off = self._smooth or 0.0
-        beyond = max(0.0, abs(off) - _APART_S)
-        return min(MAX_STEP, _GAIN_PER_S * beyond) * (1 if off > 0 else -1)
-
-    @property
-    def lasting_s(self) -> float:
-        """What has been above the wanted fill for a tenth of a second at least: no late tick does that."""
-        recent = self._recent
-        if len(recent) < _LASTING:
-            return 0.0
-        return min(recent[-i] for i in range(1, _LASTING + 1))
-
-    def _decide(self, now: float) -> None:
-        if self._since is None:
-            self._since = now
-        elif self.shrinks and now - self._since > _QUIET_S and self.margin_s > FIRST_MARGIN_S:
-            self._since = now
-            self.margin_s = max(FIRST_MARGIN_S, self.margin_s - _LESS_MARGIN_S)
-        usual = sorted(self._recent)[len(self._recent) // 2]
-        self._smooth = usual if self._smooth is None else self._smooth + _SMOOTHING * (usual - self._smooth)
-        wanted = _GAIN_PER_S * self._smooth * (1 + abs(self._smooth) / _HASTE_S)
-        self._step = 0.0 if abs(wanted) < _NOTHING else max(-MAX_STEP, min(MAX_STEP, wanted))

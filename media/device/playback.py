@@ -7,21 +7,21 @@ as they are played, silence included where there was nothing to play.
 """
 
 from collections.abc import Callable
+from math import inf
 
 import numpy as np
 
 from media.audio.resample import Resampler
 from media.device.base import Block, fill_with_silence
-from media.device.capture import FADE_S, FAR_TOO_MUCH_S, RING_S, CaptureLine, LineStatistics
-from media.device.drift import DriftFilter, FillControl
-from media.device.ring import RingBuffer
+from media.device.capture import CaptureLine
+from media.device.line import FAR_TOO_MUCH_S, Line
 from media.frame import Samples
 
 _PAUSE_S = 0.1
 """When nothing was pushed for so long, an empty ring is no fault but a pause."""
 
 
-class PlaybackLine:
+class PlaybackLine(Line):
     """Sound to one device. `fill` is the device's thread's, `push` the media thread's."""
 
     def __init__(
@@ -31,23 +31,12 @@ class PlaybackLine:
         clock: Callable[[], float],
         reference: CaptureLine | None = None,
     ) -> None:
-        self.device_rate_hz = device_rate_hz
-        self.ring = RingBuffer(int(RING_S * device_rate_hz))
+        super().__init__(device_rate_hz, block_s, clock)
         self.reference = reference
-        self.blocks = 0
-        self.underruns = 0
-        self.skipped = 0
-        self.last_block_at = clock()
-        self._block_s = block_s
-        self._clock = clock
-        self._mark = (0, 0.0)
         self._starved = 0  # blocks that could not be filled; the device's thread counts
         self._starved_seen = 0
-        self._last_push: float | None = None
-        self._control = FillControl()
-        self._step = 0.0
+        self._pushed = 0  # samples of the device's rate, the last time
         self._left_out: Samples | None = None  # where what was played broke off
-        self._tune(8000)
 
     # --- the device's thread ---
 
@@ -59,9 +48,10 @@ class PlaybackLine:
             fill_with_silence(block[got:])
             self._starved += 1
         now = self._clock()
-        self._mark = (ring.consumed, now)
-        self.last_block_at = now
-        self.blocks += 1
+        # Less what was pushed ahead of its time: a push comes for all of its samples at once.
+        ahead = max(0.0, self._pushed - (now - self._ticked_at) * self.device_rate_hz)
+        self._least = min(self._least, len(ring) - ahead)
+        self._moved(ring.consumed, now)
         if self.reference is not None:
             self.reference.write(block)
 
@@ -72,54 +62,37 @@ class PlaybackLine:
         now = self._clock()
         if rate_hz != self._rate_hz:
             self._tune(rate_hz)
-        ahead_s = self._ahead_s(now)
+        ahead_s, left_s = self._ahead_s(now), self._least_s()
         starved, self._starved_seen = self._starved != self._starved_seen, self._starved
-        paused = self._last_push is None or now - self._last_push > _PAUSE_S
         if not self.blocks:
             return  # the device does not run yet: what waits for it would only be late
-        self._last_push = now
+        paused = now - self._ticked_at > _PAUSE_S
         if starved and not paused:
             self.underruns += 1
             self._control.ran_dry(now)
         if starved or paused:
             self._gather(ahead_s)
-            ahead_s = self._control.margin_s
+            ahead_s, left_s = self._control.margin_s, inf
         excess_s = ahead_s - self._control.margin_s
-        self._step = self._control.observe(excess_s, now)
+        self._step = self._control.observe(excess_s, left_s, now)
+        self._pushed = self._write(samples, excess_s)
+        self._ticked_at = now
+
+    def _write(self, samples: Samples, excess_s: float) -> int:
+        """Put them into the ring, or leave them out; how many that were at the device's rate."""
         if self._left_out is not None or self._control.lasting_s > FAR_TOO_MUCH_S:
             if not self._leave_out(samples, excess_s):
-                return
+                return 0
             samples = self._joined(samples)
-        self.ring.write(self._resampler.process(self._drift.unrounded(samples, self._step)).data)
+        return self.ring.write(self._resampler.process(self._drift.unrounded(samples, self._step)).data)
 
-    @property
-    def delay_s(self) -> float:
-        """What waits here, the samples held back by the filters included."""
-        return (
-            len(self.ring) / self.device_rate_hz + DriftFilter.DELAY / self._rate_hz + self._resampler.delay_s
-        )
-
-    def statistics(self, xruns: int = 0) -> LineStatistics:
-        """A snapshot, from any thread."""
-        return LineStatistics(
-            blocks=self.blocks,
-            underruns=self.underruns,
-            skipped_ms=1000 * (self.skipped + self.ring.overrun) / self.device_rate_hz,
-            xruns=xruns,
-            delay_ms=1000 * self.delay_s,
-            margin_ms=1000 * self._control.margin_s,
-            drift_ppm=1e6 * self._step,
-        )
-
-    def _tune(self, rate_hz: int) -> None:
-        self._rate_hz = rate_hz
-        self._resampler = Resampler(rate_hz, self.device_rate_hz)
-        self._drift = DriftFilter()
+    def _converter(self, rate_hz: int) -> Resampler:
+        return Resampler(rate_hz, self.device_rate_hz)
 
     def _ahead_s(self, now: float) -> float:
         """What is in the ring, less what the card must have used since its last block."""
         consumed, at = self._mark
-        return (self.ring.written - consumed) / self.device_rate_hz - min(now - at, 2 * self._block_s)
+        return (self.ring.written - consumed) / self.device_rate_hz - self._since_s(now, at)
 
     def _gather(self, ahead_s: float) -> None:
         """Before it begins, or begins again: silence for as long as there shall be something ahead."""
@@ -131,7 +104,7 @@ class PlaybackLine:
     def _leave_out(self, samples: Samples, excess_s: float) -> bool:
         """Too much waits for the card: leave this out, or, enough being left out, go on (True)."""
         if self._left_out is None:
-            self._left_out = samples[: int(FADE_S * self._rate_hz)]
+            self._left_out = samples[: self._fade_length]
         if excess_s > len(samples) / self._rate_hz:
             self.skipped += len(samples) * self.device_rate_hz // self._rate_hz
             return False

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
 from random import Random
 
 import numpy as np
@@ -120,17 +121,46 @@ def test_minutes_of_two_clocks(way: Way, ppm: float) -> None:
     assert statistics.underruns == 0
     assert statistics.skipped_ms == 0
     assert max(delays) < 0.045
-    first, last = np.median(delays[5:20]), np.median(delays[-15:])
-    assert abs(last - first) < 0.003
+    first, last = np.median(delays[100:115]), np.median(delays[-15:])  # what was kept at first is let go
+    assert abs(last - first) < 0.001
     assert max(delays[5:]) - min(delays[5:]) < 0.006
 
 
 @ways
-def test_late_callbacks_cost_a_few_gaps_at_first_and_a_little_delay(way: Way) -> None:
+@pytest.mark.parametrize("ppm", [-104.0, 104.0])
+def test_a_card_may_call_for_two_blocks_at_once(way: Way, ppm: float) -> None:
+    """As sound servers do: what is reckoned to have been moved since the last block has not been moved."""
+    late = cycle([BLOCK_S, 0.0])
+    line, delays = way(World(ppm, late=lambda: next(late)), 300.0)
+    assert line.statistics().underruns == 0
+    assert max(delays) < 0.06
+
+
+@ways
+def test_late_callbacks_cost_a_gap_or_two_and_a_little_delay(way: Way) -> None:
     random = Random(3)
     line, delays = way(World(50.0, late=lambda: random.expovariate(400)), 60.0)
-    assert line.statistics().underruns <= 8
+    assert line.statistics().underruns <= 2
     assert max(delays[5:]) < 0.075
+
+
+@ways
+@pytest.mark.parametrize("ppm", [-104.0, 104.0])
+def test_a_busy_machine_costs_delay_for_a_while_and_no_series_of_gaps(way: Way, ppm: float) -> None:
+    """Every twenty seconds or so a callback is 14 ms late, more than is kept at first; for ten minutes."""
+    random = Random(5)
+    world = World(ppm, late=lambda: 0.014 if random.random() < 0.0005 else random.uniform(0.0, 0.002))
+    line, delays = way(world, 600.0)
+    assert line.statistics().underruns <= 2
+    assert max(delays[5:]) < 0.06
+
+
+@ways
+def test_it_is_quick_again_when_the_machine_is(way: Way) -> None:
+    random, world = Random(5), World(30.0)
+    world.late = lambda: random.uniform(0.0, 0.02) if 20 < world.now < 40 else 0.0
+    _, delays = way(world, 200.0)
+    assert np.median(delays[-10:]) <= np.median(delays[5:15])
 
 
 @ways
