@@ -9,7 +9,7 @@ from media import MediaError
 from sipmedia.call import Call
 from sipmedia.cli.conversation import Conversation
 from sipmedia.cli.exits import Exit, exit_for, failed
-from sipmedia.cli.keys import keyboard
+from sipmedia.cli.keyboard import keyboard
 from sipmedia.cli.outcome import numbered, save_trace, summary_of
 from sipmedia.cli.output import Output
 from sipmedia.cli.phone import make_phone
@@ -45,8 +45,10 @@ async def answer_calls(
             async with talking(settings, out, echo=echo, attended=sys.stdin.isatty()) as talker:
                 has_devices = talker is not None  # what is wrong with them is said now, not to a caller
             async with phone:
-                desk = _Desk(phone, settings, out, stop, calls=calls, ring=ring, echo=echo, reject=reject)
-                desk.has_devices = has_devices
+                desk = _Desk(
+                    phone, settings, out, stop,
+                    calls=calls, ring=ring, echo=echo, reject=reject, has_devices=has_devices,
+                )  # fmt: skip
                 address = format_address(*phone.address)
                 out.event("listening", f"listening on {address}", address=address)
                 if settings.account.given:
@@ -73,9 +75,9 @@ class _Desk:
         ring: float,
         echo: bool,
         reject: int | None,
+        has_devices: bool,
     ) -> None:
         self.code = Exit.TALKED
-        self.has_devices = False
         self._settings = settings
         self._out = out
         self._stop = stop
@@ -83,6 +85,7 @@ class _Desk:
         self._ring = ring
         self._echo = echo
         self._reject = reject
+        self._has_devices = has_devices
         self._taken: dict[int, Call] = {}
         self._over = 0
         self._talking = False
@@ -124,7 +127,7 @@ class _Desk:
             self._done.set_result(None)
 
     async def _take(self, call: Call, number: int) -> Exit:
-        if not self.has_devices or self._reject is not None:
+        if not self._has_devices or self._reject is not None:
             return await self._converse(call, number, None)
         if self._talking:  # one person cannot talk to two
             call.reject(486)

@@ -11,8 +11,9 @@ from pathlib import Path
 from sipmedia.call import Call
 from sipmedia.cli.addresses import complete
 from sipmedia.cli.exits import Exit
-from sipmedia.cli.keys import HELP, Keys, keyboard
-from sipmedia.cli.outcome import Ear, numbered, tell_outcome, verdict
+from sipmedia.cli.keyboard import keyboard
+from sipmedia.cli.keys import HELP, Keys
+from sipmedia.cli.outcome import Ear, numbered, tell_outcome, tell_recorded, verdict
 from sipmedia.cli.output import Output
 from sipmedia.cli.settings import Settings
 from sipmedia.cli.stopping import Stop, first_of
@@ -73,11 +74,7 @@ class Conversation:
             await self._hang_up()
         await tell_outcome(self.call, self.ear, self._out)
         if recording is not None:
-            result = await recording.stop()
-            self._out.event(
-                "recorded", f"recorded {result.duration:.1f} s into {result.path}",
-                file=result.path, duration=result.duration, error=result.error,
-            )  # fmt: skip
+            tell_recorded(await recording.stop(), self._out)
         return verdict(self.call)
 
     @asynccontextmanager

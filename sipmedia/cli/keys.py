@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from media import MediaError
 from sipmedia.call import Call
+from sipmedia.cli.outcome import tell_recorded
 from sipmedia.cli.output import Output
 from sipmedia.cli.talking import Talker
 from sipmedia.errors import SipMediaError
@@ -130,56 +127,4 @@ class Keys:
             self._out.event("recording", f"recording into {self._path}", file=str(self._path))
             return
         recording, self._recording = self._recording, None
-        result = await recording.stop()
-        words = f"recorded {result.duration:.1f} s into {result.path}"
-        self._out.event("recorded", words, file=result.path, duration=result.duration, error=result.error)
-
-
-@contextmanager
-def keyboard(press: Callable[[str], None]) -> Iterator[None]:
-    """Give each character of standard input to `press`, as it is typed, while this lasts."""
-    with _one_by_one():
-        loop, stream = asyncio.get_running_loop(), sys.stdin.fileno()
-
-        def read() -> None:
-            text = os.read(stream, 64).decode("utf-8", "replace")
-            if not text:
-                loop.remove_reader(stream)
-            for key in text:
-                press(key)
-
-        try:
-            loop.add_reader(stream, read)
-        except (NotImplementedError, PermissionError):  # Windows, and files
-            threading.Thread(target=_read_all, args=(loop, press), name="sipmedia-keys", daemon=True).start()
-            yield
-            return
-        try:
-            yield
-        finally:
-            loop.remove_reader(stream)
-
-
-def _read_all(loop: asyncio.AbstractEventLoop, press: Callable[[str], None]) -> None:
-    while key := sys.stdin.read(1):
-        try:
-            loop.call_soon_threadsafe(press, key)
-        except RuntimeError:
-            return  # the command is over
-
-
-@contextmanager
-def _one_by_one() -> Iterator[None]:
-    """Have a terminal give characters as they are typed, without showing them."""
-    if not sys.stdin.isatty() or sys.platform == "win32":
-        yield
-        return
-    import termios
-    import tty
-
-    before = termios.tcgetattr(sys.stdin)
-    tty.setcbreak(sys.stdin)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        tell_recorded(await recording.stop(), self._out)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from media import MediaStats
+from media.files import Recording
 from media.frame import AudioFrame
 from sipmedia.call import Call
 from sipmedia.cli.exits import Exit
@@ -74,6 +75,14 @@ async def tell_outcome(call: Call, ear: Ear, out: Output) -> None:
         f"{audio.packets_lost} lost, {audio.packets_late} late{quality}",
         packets=audio.packets_received, lost=audio.packets_lost, late=audio.packets_late,
         level_dbov=level, mos=audio.mos,
+    )  # fmt: skip
+
+
+def tell_recorded(recording: Recording, out: Output) -> None:
+    """Say what was recorded, and where."""
+    out.event(
+        "recorded", f"recorded {recording.duration:.1f} s into {recording.path}",
+        file=recording.path, duration=recording.duration, error=recording.error,
     )  # fmt: skip
 
 

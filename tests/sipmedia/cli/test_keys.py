@@ -1,4 +1,4 @@
-"""sipmedia/cli/keys.py: what keys do in a call."""
+"""sipmedia/cli/keys.py and keyboard.py: what keys do in a call, and how they are read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 from sipmedia import Account, Softphone
 from sipmedia.cli.call import place_call
 from sipmedia.cli.exits import Exit
-from sipmedia.cli.keys import HELP, Keys, keyboard
+from sipmedia.cli.keyboard import keyboard
+from sipmedia.cli.keys import HELP, Keys
 from sipmedia.cli.output import Output
 from tests.sipmedia.kit import cli_settings, connected, first, run
 
