@@ -153,7 +153,7 @@ class Bindings:
             if registration.expires_at is not None:
                 self._trust.add(flow)
                 grant, behind_nat = registration.grant, flow in self._learned
-                self._keep_alives.keep(flow, grant.flow_timer, grant.outbound or behind_nat)
+                self._keep_alives.keep(flow, grant.flow_timer, grant.outbound, behind_nat)
 
     def learn(self, flow: Flow, address: HostPort) -> None:
         """A registrar sees us at this address."""

@@ -36,12 +36,14 @@ class Connection:
     """
 
     __slots__ = (
+        "_pings",
+        "_pings_sent",
         "accepted",
+        "answers",
         "flow",
         "heard",
         "names",
         "parser",
-        "pings",
         "spoke",
         "targets",
         "used",
@@ -63,8 +65,26 @@ class Connection:
         self.used = self.heard = now
         self.waiting_since: float | None = now if self.accepted else None
         self.watch: Timer | None = None
-        self.pings = 0
-        """Pings of ours not yet answered."""
+        self.answers = False
+        """Whether the far end has answered a ping."""
+        self._pings = self._pings_sent = 0
+
+    def pinged(self) -> int:
+        """We send a ping; gives its number."""
+        self._pings += 1
+        self._pings_sent += 1
+        return self._pings_sent
+
+    def unanswered(self, number: int) -> None:
+        """No answer to that ping, or to any before it, is expected any more."""
+        self._pings = min(self._pings, self._pings_sent - number)
+
+    def take_pongs(self, line_ends: int) -> int:
+        """Of so many single line ends those that answer our pings."""
+        pongs = min(self._pings, line_ends)
+        self._pings -= pongs
+        self.answers = self.answers or pongs > 0
+        return pongs
 
     @property
     def held(self) -> int:
@@ -207,8 +227,7 @@ class Connections:
         """Answer each ping, a double line end; a single one is the pong to ours (RFC 5626 section 3.5.1)."""
         parser = connection.parser
         assert parser is not None
-        pongs = min(connection.pings, parser.line_ends)
-        connection.pings -= pongs
+        pongs = connection.take_pongs(parser.line_ends)
         pings, half = divmod(parser.line_ends - pongs, 2)
         parser.line_ends = 0 if parser.held else half
         if pings:

@@ -80,8 +80,8 @@ def _mine(
 def _expires(response: Response, mine: NameAddr | None, bindings: tuple[NameAddr, ...], asked: int) -> int:
     """Seconds that our binding lasts: its own, else those of the response, else what we asked for.
 
-    Registrars that rewrite Contacts, for NAT, show none that is ours. The one that ends first is believed to be:
-    better too early than forgotten.
+    Registrars that rewrite Contacts, for NAT, show none that is ours. The one that ends first is believed to
+    be ours: better too early than forgotten.
     """
     for text in (mine.params.get("expires") if mine is not None else None, response.headers.get("Expires")):
         seconds = delta_seconds(text)

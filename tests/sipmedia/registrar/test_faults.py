@@ -93,6 +93,7 @@ def test_a_connection_that_is_silently_dead(in_domain: InDomain) -> None:
 
     async def test(home: Domain) -> None:
         phone = await home.phone("alice", transport="tcp")
+        await asyncio.sleep(5)  # it has seen that pings are answered
         began = asyncio.get_running_loop().time()
         link = home.link_to(phone)
         link.cut()
