@@ -1,6 +1,6 @@
 """Who calls, and by what way the call came: identity, privacy and history as headers tell them.
 
-    P-Asserted-Identity, P-Preferred-Identity   RFC 3325 section 9
+    P-Asserted-Identity, P-Preferred-Identity   RFC 3325 section 9, and Remote-Party-ID before it
     Privacy                                     RFC 3323 section 4.2
     Diversion                                   RFC 5806
     History-Info                                RFC 7044 section 5
@@ -69,14 +69,21 @@ def secret_identity(request: Request) -> str | None:
 
 
 def asserted_identities(message: Message) -> list[NameAddr]:
-    """Who the network says the sender is: at most a SIP and a TEL address."""
-    return addresses(message, "P-Asserted-Identity")
+    """Who the network says the sender is: at most a SIP and a TEL address.
+
+    Where it does not say so as RFC 3325 has it, what older servers write into Remote-Party-ID.
+    """
+    found = addresses(message, "P-Asserted-Identity")
+    return found or [NameAddr(one.uri, one.display_name) for one in _remote_parties(message)]
 
 
 def privacy(message: Message) -> frozenset[str]:
     """What the sender wants kept private: "id", "header", "session", "user", "none"; "critical" insists."""
     values = ";".join(message.headers.get_all("Privacy")).replace(",", ";").split(";")
-    return frozenset(value.strip().lower() for value in values if value.strip())
+    found = {value.strip().lower() for value in values if value.strip()}
+    if any((party.params.get("privacy") or "off").lower() != "off" for party in _remote_parties(message)):
+        found.add("id")
+    return frozenset(found)
 
 
 def diversions(message: Message) -> list[Diversion]:
@@ -92,6 +99,17 @@ def history(message: Message) -> list[HistoryEntry]:
     return [
         HistoryEntry(_bare(address.uri), address.params.get("index") or "", _cause(address))
         for address in addresses(message, "History-Info")
+    ]
+
+
+def _remote_parties(message: Message) -> list[NameAddr]:
+    """Those of Remote-Party-ID (draft-ietf-sip-privacy) that are the sender itself."""
+    other = "called" if isinstance(message, Request) else "calling"
+    return [
+        party
+        for party in addresses(message, "Remote-Party-ID")
+        if (party.params.get("party") or "").lower() != other
+        and (party.params.get("id-type") or "subscriber").lower() == "subscriber"
     ]
 
 

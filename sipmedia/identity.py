@@ -32,18 +32,19 @@ class Identities:
 
     def note(self, message: Message) -> None:
         """Take what a request or response of the far end asserts."""
-        if "P-Asserted-Identity" in message.headers:
+        if "P-Asserted-Identity" in message.headers or "Remote-Party-ID" in message.headers:
             self._claimed = next(iter(asserted_identities(message)), None)
             self._asserted = self._claimed if self._usage.is_trusted else None
 
     @property
     def asserted(self) -> NameAddr | None:
-        """P-Asserted-Identity: who the far end is, in the words of a network that we trust (RFC 3325)."""
+        """Who the far end is, in the words of a network that we trust: P-Asserted-Identity (RFC 3325), or
+        the Remote-Party-ID of older servers."""
         return self._asserted
 
     @property
     def claimed(self) -> NameAddr | None:
-        """P-Asserted-Identity of whomever, believed or not."""
+        """The same of whomever, believed or not."""
         return self._claimed
 
     @property

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TIMER_C = 185.0
 """Seconds without a response, over 3 minutes, after which a ringing branch is given up (section 16.6, 11)."""
 _DIALOGS = ("INVITE", "SUBSCRIBE", "REFER")
-_ONLY_OURS = ("P-Asserted-Identity", "P-Preferred-Identity")
+_ONLY_OURS = ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID")
 """What phones say of themselves is not passed on: who trusts us would believe it (RFC 3325 section 5)."""
 _CHALLENGES = ("WWW-Authenticate", "Proxy-Authenticate")
 

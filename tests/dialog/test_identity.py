@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dialog.identity import ANONYMOUS, Diversion, asserted_identities, diversions, history, privacy, sender_of
-from dialog.message import Request
+from dialog.message import Request, Response
 
 
 def invite(*headers: tuple[str, str]) -> Request:
@@ -27,6 +27,23 @@ def test_asserted_identities() -> None:
         "sip:fluffy@cisco.com",
         "tel:+14085264000",
     )
+
+
+def test_the_header_of_older_servers() -> None:
+    value = '"Reception" <sip:100@pbx.example>;party=calling;screen=yes;privacy=off'
+    (party,) = asserted_identities(invite(("Remote-Party-ID", value)))
+    assert str(party) == "Reception <sip:100@pbx.example>"
+    assert privacy(invite(("Remote-Party-ID", value))) == frozenset()
+    assert privacy(invite(("Remote-Party-ID", value.replace("off", "full")))) == {"id"}
+    both = invite(("Remote-Party-ID", value), ("P-Asserted-Identity", "<sip:1@a>"))
+    assert [str(one) for one in asserted_identities(both)] == ["<sip:1@a>"]
+
+
+def test_older_servers_tell_of_both_parties() -> None:
+    of_both = ("Remote-Party-ID", "<sip:1@a>;party=calling, <sip:2@a>;party=called, <sip:3@a>;id-type=term")
+    assert [str(one) for one in asserted_identities(invite(of_both))] == ["<sip:1@a>"]
+    answer = Response(180, None, [of_both])
+    assert [str(one) for one in asserted_identities(answer)] == ["<sip:2@a>"]
 
 
 @pytest.mark.parametrize("value", ["", "<<", '"open', "sip:a@b, <sip:", "sip:a@b?x=y"])

@@ -37,7 +37,7 @@ def test_a_stranger_is_not_believed() -> None:
     async def test() -> None:
         async with ScriptedPeer() as peer, pair() as phones:
             incoming = first(phones.alice, "incoming_call")
-            headers = ("P-Asserted-Identity: <sip:bank@example.com>",)
+            headers = ("Remote-Party-ID: <sip:bank@example.com>;party=calling",)
             peer.invite(("127.0.0.1", phones.alice.address[1]), sdp(), headers=headers)
             call = (await incoming).call
             assert call.asserted_identity is None

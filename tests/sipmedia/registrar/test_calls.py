@@ -382,7 +382,11 @@ def test_the_registrar_is_believed_and_passes_on_nobodys_assertions(in_domain: I
     async def test(home: Domain) -> None:
         alice, bob = await home.phone("alice"), await home.phone("bob", answer)
         call = await alice.call(
-            "sip:bob@example.org", headers=[("P-Asserted-Identity", "<sip:bank@example.com>")]
+            "sip:bob@example.org",
+            headers=[
+                ("P-Asserted-Identity", "<sip:bank@example.com>"),
+                ("Remote-Party-ID", "<sip:bank@example.com>"),
+            ],
         )
         (other,) = bob.calls
         assert other.usage.is_trusted
