@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 
 from dialog.errors import ParseError
 from dialog.uri import SipUri
@@ -27,6 +28,21 @@ def default_bind(target: str) -> str:
     if host.version == 6:
         return "[::1]:0" if host.is_loopback else "[::]:0"
     return "127.0.0.1:0" if host.is_loopback else "0.0.0.0:0"
+
+
+def own_host(bound: str, target: str) -> str:
+    """The host to call ourselves by when we listen at ``bound``: of all addresses the one that is routed to
+    ``target``, or nobody's (RFC 3323) where that cannot be said."""
+    if bound not in ("0.0.0.0", "::"):
+        return bound
+    try:
+        remote = ipaddress.ip_address(SipUri.parse(complete(target)).host)
+        family = socket.AF_INET6 if remote.version == 6 else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(remote), 5060))  # sends nothing
+            return str(probe.getsockname()[0])
+    except (ParseError, ValueError, OSError):
+        return "anonymous.invalid"
 
 
 def bind_for(account: Account) -> str:

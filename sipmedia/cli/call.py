@@ -23,7 +23,7 @@ from sipmedia.events import Progress, Redirected, Ringing
 async def place_call(target: str, settings: Settings, out: Output, *, user: str = "caller") -> Exit:
     """Call ``target``, lead the conversation, and say how it went."""
     try:
-        phone = make_phone(settings, out, user=user, usual_bind="0.0.0.0:0")
+        phone = make_phone(settings, out, user=user, usual_bind="0.0.0.0:0", target=target)
         with stop_by_signal() as stop:
             async with phone, talking(settings, out) as talker:
                 if settings.account.given:

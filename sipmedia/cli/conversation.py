@@ -86,7 +86,7 @@ class Conversation:
         if not (wanted and self.has_keyboard):
             yield
             return
-        domain = self.call.local_uri.partition("@")[2]
+        domain = self.call.local_uri.partition("@")[2] if self._settings.account.given else ""
         keys = Keys(
             self.call,
             self._out,

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from dialog.uri import SipUri
 from sipmedia.account import Account
-from sipmedia.cli.addresses import bind_for
+from sipmedia.cli.addresses import bind_for, own_host
 from sipmedia.cli.output import Output
 from sipmedia.cli.registering import tell_registrations
 from sipmedia.cli.settings import Settings
-from sipmedia.config import format_address, parse_bind
+from sipmedia.config import parse_bind
 from sipmedia.softphone import Softphone
 
 
-def make_phone(settings: Settings, out: Output, *, user: str, usual_bind: str) -> Softphone:
+def make_phone(settings: Settings, out: Output, *, user: str, usual_bind: str, target: str = "") -> Softphone:
     """The phone of the account that the options name, or of ``user`` at the address it listens on.
 
-    It listens at ``usual_bind`` when neither an address nor an account says otherwise. Raises what is wrong
-    with the settings, files included, before anything is opened.
+    It listens at ``usual_bind`` when neither an address nor an account says otherwise; ``target`` is whom it
+    is to call. Raises what is wrong with the settings, files included, before anything is opened.
     """
     settings.check()
     account = settings.account.to_account()
     bind = settings.bind or (usual_bind if account is None else bind_for(account))
     if account is None:
         host, port = parse_bind(bind)
-        account = Account(f"sip:{user}@{format_address(host, port) if port else host}")
+        account = Account(str(SipUri(user, own_host(host, target), port or None)))
     phone = Softphone(account, bind=bind, media=settings.manager_config(), config=settings.phone_config())
     phone.on("error", out.trouble)
     tell_registrations(phone, out)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sipmedia import Account, IncomingCall, PhoneConfig, Softphone
-from sipmedia.cli.addresses import complete, default_bind
+from sipmedia.cli.addresses import complete, default_bind, own_host
 from sipmedia.cli.call import place_call
 from sipmedia.cli.exits import Exit
 from sipmedia.cli.output import Output
@@ -224,3 +224,18 @@ def test_the_caller_is_named() -> None:
             assert names == ["caller"]
 
     run(test())
+
+
+@pytest.mark.parametrize(
+    ("bound", "target", "host"),
+    [
+        ("192.0.2.7", "sip:bob@127.0.0.1", "192.0.2.7"),
+        ("localhost", "sip:bob@127.0.0.1", "localhost"),
+        ("0.0.0.0", "sip:bob@127.0.0.1:5062", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "bob@pbx.example", "anonymous.invalid"),
+        ("::", "", "anonymous.invalid"),
+    ],
+)
+def test_what_we_call_ourselves(bound: str, target: str, host: str) -> None:
+    assert own_host(bound, target) == host
