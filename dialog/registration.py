@@ -25,6 +25,7 @@ from dialog.message import Request, Response
 from dialog.registration_events import Registered, RegistrationFailed, Unregistered
 from dialog.registration_grant import Grant
 from dialog.registration_settings import RegistrationSettings, RegistrationState
+from dialog.server_selection import ip_address_text
 from dialog.status import reason_phrase
 from dialog.timers import Timer
 from dialog.transaction.client import ClientTransaction
@@ -230,8 +231,7 @@ class Registration:
         if self.settings.reg_id:
             params["ob"] = None
         contact = SipUri(self.account.user, host, port, params, scheme=scheme)
-        if self.contact is not None and self.contact != contact and self._is_bound:
-            request.headers.add("Contact", f"<{self.contact}>;expires=0")
+        before = self.contact if self._is_bound else None
         self.contact = contact
         value = f"<{contact}>"
         if self.settings.instance:
@@ -239,6 +239,9 @@ class Registration:
         if self.settings.reg_id:
             value += f";reg-id={self.settings.reg_id}"
         request.headers.add("Contact", f"{value};expires={expires}")
+        if before is not None and before != contact:
+            # After the one that counts: there are registrars that read the first only.
+            request.headers.add("Contact", f"<{before}>;expires=0")
         for other in self.settings.contacts:
             request.headers.add("Contact", other if expires else f"{other};expires=0")
 
@@ -287,7 +290,9 @@ class Registration:
         if flow is None or self.contact is None or core.config.advertised_host is not None:
             return False
         via = response.via
-        host, port = via.received or via.host, via.rport
+        host, port = ip_address_text(via.received or via.host), via.rport
+        if host is None:
+            return False
         told: HostPort = (self.contact.host, self.contact.port or 5060)
         if host == told[0] and (flow.reliable or port is None or port == told[1]):
             return False  # a connection has a port of its own: only another host tells of a NAT

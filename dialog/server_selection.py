@@ -83,11 +83,15 @@ def offered(records: Iterable[Naptr], wish: Wish) -> list[tuple[str, str]]:
     return chosen
 
 
-@lru_cache(maxsize=1024)
 def is_ip_address(host: str) -> bool:
     """Whether a host needs no looking up."""
+    return ip_address_text(host) is not None
+
+
+@lru_cache(maxsize=1024)
+def ip_address_text(host: str) -> str | None:
+    """An IP address as it is written usually: there are many ways to write one of IPv6. None for a name."""
     try:
-        ipaddress.ip_address(host)
+        return str(ipaddress.ip_address(host))
     except ValueError:
-        return False
-    return True
+        return None

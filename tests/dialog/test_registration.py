@@ -324,7 +324,7 @@ def test_our_address_as_the_registrar_sees_it(registrar: Registrar) -> None:
     registrar.run(1)
     assert [request.headers.get_all("Contact") for request in registrar.requests] == [
         ["<sip:alice@192.0.2.1:5060>;expires=3600"],
-        ["<sip:alice@192.0.2.1:5060>;expires=0", "<sip:alice@203.0.113.7:40000>;expires=3600"],
+        ["<sip:alice@203.0.113.7:40000>;expires=3600", "<sip:alice@192.0.2.1:5060>;expires=0"],
     ]
     assert str(registration.contact) == "sip:alice@203.0.113.7:40000"
     assert len(registrar.alice.of(Registered)) == 1
@@ -335,6 +335,33 @@ def test_our_address_as_the_registrar_sees_it(registrar: Registrar) -> None:
     registration.refresh()
     registrar.run(1)
     assert str(registration.contact) == "sip:alice@203.0.113.7:50000"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nonsense", "192.0.2.999"])
+def test_what_tells_of_no_nat(registrar: Registrar, host: str) -> None:
+    registrar.seen_at = (host, 5060)
+    registration = registrar.register()
+    registrar.run(100)
+    assert str(registration.contact) == "sip:alice@192.0.2.1:5060"
+    assert len(registrar.requests) == 1
+    assert registrar.alice.keep_alives == []
+
+
+def test_one_address_of_ipv6_in_other_words_is_no_nat(wire: Wire) -> None:
+    alice = wire.party(("2001:db8::1", 5060))
+    server = wire.stranger(("2001:db8::50", 5060), alice)
+
+    def answer(request: Request) -> None:
+        request.replace_via(request.via.with_params(received="2001:DB8:0:0:0:0:0:1", rport="5060"))
+        fields = [("Contact", request.headers.get("Contact") or "")]
+        response = Response.to_request(request, 200, to_tag="reg", headers=fields)
+        wire.inject(server.address, alice.address, bytes(response), 0.01)
+
+    server.received = Inbox(answer)
+    alice.core.register(RegistrationSettings(AOR, SipUri(None, "2001:db8::50")))
+    wire.run(100)
+    assert len(alice.requests("REGISTER")) == 1
+    assert alice.only(Registered).expires == 3600
 
 
 def test_an_address_that_changes_with_each_request_is_not_chased(registrar: Registrar) -> None:
