@@ -9,17 +9,18 @@ for a proxy with all of them (section 22.3), those for a user agent or registrar
 (section 22.2), for they travel on to whoever is called. The nonce-count grows: each saves a round trip.
 
 It cannot loop: a realm that refuses what was made from its own challenge is not answered again, unless it
-says that the nonce was stale, and no request is sent more than `MAX_ATTEMPTS` times.
+says that the nonce was stale, or another server asks; and no request is sent more than `MAX_ATTEMPTS` times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Literal
 
 from dialog.challenge import read_auth, read_challenges
 from dialog.dialog import DialogRequest
 from dialog.digest import Credentials, DigestSession, choose
+from dialog.flow import HostPort
 from dialog.grammar import quote
 from dialog.identity import sender_of
 from dialog.message import Request, Response
@@ -99,7 +100,7 @@ class Authentication:
         return found
 
     def session_for(
-        self, request: Request, places: _Places, response: Response, answered: set[_Realm]
+        self, request: Request, places: _Places, response: Response, answered: Container[_Realm]
     ) -> tuple[list[tuple[_Realm, DigestSession]], list[str]]:
         """New sessions for the challenges of a response, and sentences about those not answered."""
         headers = response.headers
@@ -145,7 +146,8 @@ class Attempt:
         self._user = user
         self._places = places
         self._outgoing = outgoing
-        self._answered: set[_Realm] = set()
+        self._answered: dict[_Realm, HostPort] = {}
+        """The realms whose challenge was answered, and the server that it came from."""
         self._sent = 1
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
@@ -165,7 +167,10 @@ class Attempt:
 
     def _answer(self, transaction: ClientTransaction, response: Response) -> bool:
         authentication, request = self._authentication, self._request
-        sessions, complaints = authentication.session_for(request, self._places, response, self._answered)
+        server = transaction.flow.remote
+        # Another server of the same domain, where the first one failed, may not know the nonces of that one.
+        here = {realm for realm, asked_by in self._answered.items() if asked_by == server}
+        sessions, complaints = authentication.session_for(request, self._places, response, here)
         if self._sent >= MAX_ATTEMPTS:
             sessions, complaints = [], [f"challenged again after {self._sent} attempts"]
         if not sessions:
@@ -174,7 +179,7 @@ class Attempt:
             response.headers.add("Warning", f"399 {_WARN_AGENT} {quote(why)}")
             return False
         for realm, session in sessions:
-            self._answered.add(realm)
+            self._answered[realm] = server
             authentication.remember(self._places[realm[0]], realm, session)
         self._sent += 1
         # The old transaction answers late copies of this response by an ACK with its own branch and CSeq.

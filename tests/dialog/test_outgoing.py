@@ -275,6 +275,19 @@ def test_nothing_is_left_over() -> None:
     assert bench.core.next_deadline() is None
 
 
+def test_the_next_server_has_nonces_of_its_own() -> None:
+    bench = Bench()
+    bench.call_with_password("sip:bob@example.com;transport=udp", 100)
+    bench.answer(503)
+    assert bench.asked() == [ONE, ONE, TWO]
+    bench.challenge("n2")
+    assert bench.asked() == [ONE, ONE, TWO, TWO]
+    assert 'nonce="n2"' in (bench.requests("INVITE")[-1][1].headers.get("Proxy-Authorization") or "")
+    bench.challenge("n3")  # now it is the password
+    assert bench.asked() == [ONE, ONE, TWO, TWO]
+    assert bench.failed().status == 407
+
+
 class TestTooLongForUdp:
     """Section 18.1.1: over 1300 bytes a request goes by TCP, also when credentials have made it so long."""
 
