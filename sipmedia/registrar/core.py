@@ -144,7 +144,7 @@ class RegistrarCore(Core):
 
     def _way_to(self, uri: Uri) -> Flow | None:
         """The way to a phone that is registered there; for others it is found as usual."""
-        return self.location.flow_to(uri, self.policy.domain, self.now)
+        return self.location.flow_to(uri, self.now)
 
     def _deliver(self, incoming: IncomingRequest, uri: SipUri, mark: str) -> None:
         """To every phone that the user has registered."""

@@ -21,6 +21,8 @@ MAX_USERS = 10_000
 
 Address = tuple[str, str]
 """User and domain, the latter in lower case: what a binding is for."""
+Place = tuple[str | None, str, int | None]
+"""User, host and port of a contact; without a user, the address at the other end of a flow."""
 Answer = tuple[int, list[tuple[str, str]]]
 """Status and headers of a response."""
 
@@ -47,6 +49,15 @@ class Binding:
         """The URN of the phone itself, "" if it gave none."""
         return (self.contact.params.get("+sip.instance") or "").strip("<>")
 
+    @property
+    def places(self) -> list[Place]:
+        """By what requests for the phone name it: its contact, or, where it says in a call what it sees of
+        itself (baresip on TLS), the other end of its flow."""
+        places: list[Place] = [(self.uri.user or "", self.uri.host, self.uri.port)]
+        if self.flow is not None:
+            places.append((None, *self.flow.remote))
+        return places
+
     def is_same(self, other: Binding) -> bool:
         """Whether `other` takes its place: the same URI, or the same flow of the same phone (RFC 5626)."""
         mine, theirs = self.contact.params.get("reg-id"), other.contact.params.get("reg-id")
@@ -62,24 +73,27 @@ class Location:
         self.min_expires = min_expires
         self.max_expires = max_expires
         self._bindings: dict[Address, list[Binding]] = {}
+        self._owners: dict[Place, Address] = {}
+        """Whose phone is where: the user of a contact need not be that of its address-of-record."""
 
     def find(self, address: Address, now: float, gruu: str | None = None) -> list[Binding]:
         """The phones of a user, newest first; with `gruu` the one whose instance that is (RFC 5627)."""
-        alive = [binding for binding in self._bindings.get(address, ()) if binding.expires_at > now]
-        if alive:
-            self._bindings[address] = alive
-        else:
-            self._bindings.pop(address, None)
+        known = self._bindings.get(address, ())
+        alive = [binding for binding in known if binding.expires_at > now]
+        if len(alive) < len(known):
+            self._keep(address, alive)
         wanted = [binding for binding in alive if gruu in (None, binding.instance)]
         return sorted(wanted, key=lambda binding: -binding.expires_at)
 
-    def flow_to(self, uri: Uri, domain: str, now: float) -> Flow | None:
-        """The way to a phone, if `uri` is its contact: behind a NAT or on a connection there is no other."""
-        if not isinstance(uri, SipUri):
-            return None
-        for binding in self.find((uri.user or "", domain.lower()), now):
-            if (binding.uri.host, binding.uri.port) == (uri.host, uri.port):
-                return binding.flow
+    def flow_to(self, uri: Uri, now: float) -> Flow | None:
+        """The way to a phone, if `uri` is one of its `places`: behind a NAT or on a connection there is no
+        other."""
+        if isinstance(uri, SipUri):
+            for place in ((uri.user or "", uri.host, uri.port), (None, uri.host, uri.port)):
+                owner = self._owners.get(place)
+                for binding in self.find(owner, now) if owner is not None else ():
+                    if place in binding.places:
+                        return binding.flow
         return None
 
     def addresses(self) -> list[Address]:
@@ -89,7 +103,7 @@ class Location:
     def drop(self, flow: Flow) -> None:
         """A connection is gone, and with it the phones behind it (RFC 5626 section 5.3)."""
         for address, bindings in list(self._bindings.items()):
-            self._bindings[address] = [binding for binding in bindings if binding.flow != flow]
+            self._keep(address, [binding for binding in bindings if binding.flow != flow])
 
     def register(self, address: Address, request: Request, flow: Flow, now: float) -> Answer:
         """Carry out a REGISTER, all of it or nothing."""
@@ -99,7 +113,7 @@ class Location:
                 return 400, []
             if not all(_in_order(binding, request) for binding in bindings):
                 return 500, []
-            self._bindings.pop(address, None)
+            self._keep(address, [])
             return 200, []
         direct = len(request.vias) == 1
         path = tuple(NameAddr.parse(text, "Path") for text in request.headers.split_all("Path"))
@@ -126,8 +140,17 @@ class Location:
             address not in self._bindings and len(self._bindings) >= MAX_USERS
         ):
             return 503, [("Retry-After", "60")]
-        self._bindings[address] = bindings
+        self._keep(address, bindings)
         return 200, self._describe(address, request, now)
+
+    def _keep(self, address: Address, bindings: list[Binding]) -> None:
+        """These and no others from now on."""
+        for old in self._bindings.pop(address, ()):
+            for place in old.places:
+                self._owners.pop(place, None)
+        if bindings:
+            self._bindings[address] = bindings
+            self._owners.update((place, address) for binding in bindings for place in binding.places)
 
     def _seconds(self, contact: NameAddr, request: Request) -> int:
         """How long a binding is to last; what cannot be read means an hour (section 10.2.1.1)."""

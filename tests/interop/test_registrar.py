@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dialog.tls_settings import TlsSettings
 from sipmedia import Account, NotRegistered, Softphone
 from sipmedia.account import Transport
 from sipmedia.registrar import Registrar
@@ -17,6 +18,7 @@ from tests.interop.conftest import require
 from tests.interop.harness import baresip, sound
 from tests.interop.harness import linphone as linphone_peer
 from tests.interop.harness.baresip import Baresip, registering
+from tests.interop.harness.certificates import Authority
 from tests.interop.harness.linphone import Linphone, Registration
 from tests.interop.harness.ours import run
 from tests.interop.harness.parties import Party
@@ -27,20 +29,27 @@ pytestmark = pytest.mark.interop
 A, B = (sound.tune(seed, 6.0) for seed in (61, 62))
 DOMAIN = "example.org"
 USERS = {"alice": "wonderland", "bob": "builder"}
-KINDS: tuple[tuple[str, Transport], ...] = (("baresip", "udp"), ("baresip", "tcp"), ("linphone", "udp"))
+KINDS: tuple[tuple[str, Transport], ...] = (
+    ("baresip", "udp"),
+    ("baresip", "tcp"),
+    ("baresip", "tls"),
+    ("linphone", "udp"),
+    ("linphone", "tls"),
+)
 
 
-def started(kind: str, transport: str, server: str, party: Party, folder: Path, *, answers: bool) -> Peer:
-    """A peer that registers as bob."""
+def started(kind: str, transport: str, server: str, party: Party, folder: Path, authority: Authority) -> Peer:
+    """A peer that registers as bob, and answers."""
     peer: Peer
     if kind == "baresip":
         require("baresip", baresip.available())
         account = registering("bob", DOMAIN, USERS["bob"], server, transport)
-        peer = Baresip(party, folder, np.tile(B, 10), account=account, seconds=60, answers=answers)
+        trust = [f"sip_cafile {authority.certificate}"]
+        peer = Baresip(party, folder, np.tile(B, 10), account=account, settings=trust, seconds=60)
     else:
         require("linphonec", linphone_peer.available())
-        registration = Registration("bob", DOMAIN, USERS["bob"], server, transport)
-        peer = Linphone(party, folder, B, registration=registration, answers=answers)
+        registration = Registration("bob", DOMAIN, USERS["bob"], server, transport, authority.certificate)
+        peer = Linphone(party, folder, B, registration=registration)
         peer.wait_ready()
     return peer
 
@@ -53,10 +62,14 @@ def test_both_call_through_our_proxy(
 
     async def scene(stack: AsyncExitStack) -> None:
         home = next(addresses)
-        registrar = Registrar(DOMAIN, USERS, bind=home.bind)
+        authority = Authority(folder / "authority")
+        certificate = authority.issue(folder / "tls", "proxy", [DOMAIN], [home.host])
+        tls = TlsSettings(certificate, certificate.with_suffix(".key"))
+        registrar = Registrar(DOMAIN, USERS, bind=home.bind, tls=tls, tls_port=0)
         await stack.enter_async_context(registrar)
+        host, port = registrar.address_of(transport) or home.address
         peer = await asyncio.to_thread(
-            started, kind, transport, home.bind, next(addresses), folder / kind, answers=True
+            started, kind, transport, f"{host}:{port}", next(addresses), folder / kind, authority
         )
         stack.enter_context(peer)
         account = Account(f"sip:alice@{DOMAIN}", password=USERS["alice"], registrar=home.bind)
@@ -72,6 +85,8 @@ def test_both_call_through_our_proxy(
         await until(lambda: call.held_by_remote, "to be held")
         peer.resume()
         await until(lambda: not call.held_by_remote, "to be resumed")
+        await call.hold()
+        await call.resume()
         peer.hang_up()
         assert (await asyncio.wait_for(call.ended(), 20)).by == "remote"
         peer.call(f"sip:alice@{DOMAIN}")
@@ -87,13 +102,13 @@ def test_a_peer_with_a_wrong_password(addresses: Iterator[Party], folder: Path) 
     """baresip gives up; and our phone is told what a stranger's registrar says."""
 
     async def scene(stack: AsyncExitStack) -> None:
-        home = next(addresses)
+        home, authority = next(addresses), Authority(folder / "authority")
         registrar = Registrar(DOMAIN, {"bob": "another"}, bind=home.bind)
         refused: list[object] = []
         registrar.on("refused", refused.append)
         await stack.enter_async_context(registrar)
         peer = await asyncio.to_thread(
-            started, "baresip", "udp", home.bind, next(addresses), folder / "bob", answers=True
+            started, "baresip", "udp", home.bind, next(addresses), folder / "bob", authority
         )
         stack.enter_context(peer)
         await until(lambda: refused, "the refusal")
