@@ -28,17 +28,23 @@ _KAISER_BETA = 7.0
 _FEW_ROWS = 12
 
 
+def taps_at(places: NDArray[np.float64], slower: float, cutoff: float = _CUTOFF) -> NDArray[np.float32]:
+    """The filters that give the sound so many samples after a sample, one a row.
+
+    `slower`: how much wider they are because the output has the lower rate.
+    """
+    half = int(np.ceil(_WINGS * slower))
+    scaled = (np.arange(-half + 1, half + 1)[None, :] - places[:, None]) / slower
+    window = np.i0(_KAISER_BETA * np.sqrt(np.clip(1 - (scaled / _WINGS) ** 2, 0, 1))) / np.i0(_KAISER_BETA)
+    taps = np.sinc(cutoff * scaled) * window
+    taps /= taps.sum(axis=1, keepdims=True)  # every place passes a constant unchanged: no hum from rounding
+    return taps.astype(np.float32)
+
+
 @lru_cache(maxsize=32)
 def _table(up: int, down: int) -> NDArray[np.float32]:
     """The taps of each place between two inputs: row p is for an output p / up after an input."""
-    slower = max(1.0, down / up)  # how much wider the filter is where the output has the lower rate
-    half = int(np.ceil(_WINGS * slower))
-    offsets = np.arange(-half + 1, half + 1)[None, :] - np.arange(up)[:, None] / up
-    scaled = offsets / slower
-    window = np.i0(_KAISER_BETA * np.sqrt(np.clip(1 - (scaled / _WINGS) ** 2, 0, 1))) / np.i0(_KAISER_BETA)
-    taps = np.sinc(_CUTOFF * scaled) * window
-    taps /= taps.sum(axis=1, keepdims=True)  # every place passes a constant unchanged: no hum from rounding
-    return taps.astype(np.float32)
+    return taps_at(np.arange(up) / up, max(1.0, down / up))
 
 
 class Resampler:
@@ -68,7 +74,7 @@ class Resampler:
         """What these samples give; all that is due so far comes out."""
         if self._up == self._down:
             if samples.dtype == np.float32:
-                return _rounded(samples.astype(np.float32))
+                return rounded(samples.astype(np.float32))
             return samples.astype(np.int16, copy=False)
         signal = np.concatenate((self._history, samples), dtype=np.float32)
         ahead = len(samples) * self._up - self._phase
@@ -82,7 +88,7 @@ class Resampler:
             out = np.einsum("ij,ij->i", windows[starts], taps)
         self._phase += count * self._down - len(samples) * self._up
         self._history = signal[len(samples) :]
-        return _rounded(out)
+        return rounded(out)
 
     def _by_rows(self, windows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
         """Outputs `up` apart share their row and lie `down` inputs apart: a product for each row."""
@@ -95,9 +101,12 @@ class Resampler:
         return out
 
 
-def _rounded(out: NDArray[np.float32]) -> Samples:
-    np.rint(out, out=out)
-    return np.clip(out, -32768, 32767, out=out).astype(np.int16)
+def rounded(sound: NDArray[np.float32]) -> Samples:
+    """As 16-bit samples; what is beyond them is clipped. `sound` is used up."""
+    np.minimum(sound, 32767, out=sound)
+    np.maximum(sound, -32768, out=sound)
+    samples = np.empty(len(sound), np.int16)
+    return np.rint(sound, out=samples, casting="unsafe")
 
 
 @lru_cache(maxsize=32)

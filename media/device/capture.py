@@ -1,6 +1,6 @@
 """From an open microphone to the media thread: rate and clock are changed here, and nowhere else.
 
-    card --write--> ring --Resampler--> DriftFilter --pull--> media thread
+    card --write--> ring --DriftingResampler--pull--> media thread
 
 The ring is kept as full as the largest block and a margin. How full it is is reckoned as if
 samples came one by one: what the card has recorded since its last block counts as if it were here, so that
@@ -14,8 +14,8 @@ from math import inf
 
 import numpy as np
 
-from media.audio.resample import Resampler
 from media.device.base import Block
+from media.device.drift import DriftingResampler
 from media.device.line import FAR_TOO_MUCH_S, Line
 from media.frame import Samples
 
@@ -79,8 +79,8 @@ class CaptureLine(Line):
         self._held = np.zeros(0, np.int16)
         self._fade_in = True
 
-    def _converter(self, rate_hz: int) -> Resampler:
-        return Resampler(self.device_rate_hz, rate_hz)
+    def _converter(self, rate_hz: int) -> DriftingResampler:
+        return DriftingResampler(self.device_rate_hz, rate_hz)
 
     @property
     def _wanted_s(self) -> float:
@@ -120,7 +120,7 @@ class CaptureLine(Line):
         got = self.ring.read_into(self._scratch.data)
         if not got:
             return False
-        samples = self._drift.process(self._resampler.process(self._scratch[:got]), self._step)
+        samples = self._resampler.process(self._scratch[:got], self._step)
         self._held = np.concatenate((self._held, samples)) if len(self._held) else samples
         return True
 

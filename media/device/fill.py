@@ -27,7 +27,9 @@ _STALL_S = 1.0
 _REMEMBERED_S = 60.0
 """For so long the worst moment counts."""
 _LESS_MARGIN_S = 0.001
+_LESS_PART = 0.1
 _LESS_EVERY_S = 3.0
+"""So often, once it has been quiet, it is let go of the larger of the two."""
 
 _GAIN_PER_S = 0.08
 """A millisecond too much is drained at 80 parts in a million."""
@@ -94,7 +96,7 @@ class FillControl:
         self._keep(inf, now)
 
     def observe(self, excess_s: float, left_s: float, now: float) -> float:
-        """The step (see `DriftFilter`) for the next block.
+        """The step (see `DriftingResampler`) for the next block.
 
         `excess_s`: how much more than wanted is there, reckoned as if samples came and went one by one.
         `left_s`: what was really there since the last observation when least was, whenever a tick had come.
@@ -137,7 +139,8 @@ class FillControl:
             self._needed_at = now
         elif now - self._needed_at > _REMEMBERED_S and margin_s > _LEAST_MARGIN_S:
             self._needed_at += _LESS_EVERY_S
-            self.margin_s = max(_LEAST_MARGIN_S, margin_s - _LESS_MARGIN_S)
+            less_s = max(_LESS_MARGIN_S, _LESS_PART * margin_s)
+            self.margin_s = max(_LEAST_MARGIN_S, margin_s - less_s)
 
     def _decide(self) -> None:
         usual = sorted(self._recent)[len(self._recent) // 2]

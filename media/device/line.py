@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from media.audio.resample import Resampler
-from media.device.drift import DriftFilter
+from media.device.drift import DriftingResampler
 from media.device.fill import FillControl
 from media.device.ring import RingBuffer
 
@@ -15,6 +14,8 @@ _RING_S = 1.0
 FAR_TOO_MUCH_S = 0.025
 """What is this much above the wanted delay, and stays so, is left out: following it would take long."""
 FADE_S = 0.002
+_USUAL_RATES_HZ = (8000, 16000, 48000)
+"""Of calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,13 @@ class Line:
         """Samples that were there at the worst moment: see `_least_s`."""
         self._control = FillControl()
         self._step = 0.0
-        self._tune(8000)
+        for rate_hz in reversed(_USUAL_RATES_HZ):  # filters take a moment to make: here it is nobody's gap
+            self._tune(rate_hz)
 
     @property
     def delay_s(self) -> float:
         """What waits here, the samples held back by the filters included."""
-        filters_s = DriftFilter.DELAY / self._rate_hz + self._resampler.delay_s
-        return len(self.ring) / self.device_rate_hz + filters_s
+        return len(self.ring) / self.device_rate_hz + self._resampler.delay_s
 
     def statistics(self, xruns: int = 0) -> LineStatistics:
         """A snapshot, from any thread."""
@@ -94,9 +95,8 @@ class Line:
         """The call has another rate."""
         self._rate_hz = rate_hz
         self._resampler = self._converter(rate_hz)
-        self._drift = DriftFilter()
 
-    def _converter(self, rate_hz: int) -> Resampler:
+    def _converter(self, rate_hz: int) -> DriftingResampler:
         """From one of the two rates to the other."""
         raise NotImplementedError
 

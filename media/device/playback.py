@@ -1,6 +1,6 @@
 """From the media thread to an open loudspeaker; the mirror image of `media.device.capture`.
 
-    media thread --push--> DriftFilter --Resampler--> ring --fill--> card
+    media thread --push--DriftingResampler--> ring --fill--> card
 
 What the card is given is also kept for the echo canceller, if there is one (`reference`): the samples
 as they are played, silence included where there was nothing to play.
@@ -11,9 +11,9 @@ from math import inf
 
 import numpy as np
 
-from media.audio.resample import Resampler
 from media.device.base import Block, fill_with_silence
 from media.device.capture import CaptureLine
+from media.device.drift import DriftingResampler
 from media.device.line import FAR_TOO_MUCH_S, Line
 from media.frame import Samples
 
@@ -84,10 +84,10 @@ class PlaybackLine(Line):
             if not self._leave_out(samples, excess_s):
                 return 0
             samples = self._joined(samples)
-        return self.ring.write(self._resampler.process(self._drift.unrounded(samples, self._step)).data)
+        return self.ring.write(self._resampler.process(samples, self._step).data)
 
-    def _converter(self, rate_hz: int) -> Resampler:
-        return Resampler(rate_hz, self.device_rate_hz)
+    def _converter(self, rate_hz: int) -> DriftingResampler:
+        return DriftingResampler(rate_hz, self.device_rate_hz)
 
     def _ahead_s(self, now: float) -> float:
         """What is in the ring, less what the card must have used since its last block."""
