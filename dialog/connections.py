@@ -9,7 +9,7 @@ that carry a transaction or a dialog stay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from dialog.config import UserAgentConfig
 from dialog.errors import ParseError
@@ -127,6 +127,9 @@ class Connections:
     def held(self) -> int:
         """Bytes of incomplete messages, of all connections."""
         return self._held
+
+    def __iter__(self) -> Iterator[Flow]:
+        return iter(self._all)
 
     def get(self, flow: Flow) -> Connection | None:
         """The connection of a flow, while there is one."""

@@ -112,6 +112,10 @@ class Locator:
             if self._flows.get(target) == flow:
                 del self._flows[target]
 
+    def forget_datagrams(self) -> None:
+        """Ask the driver anew for flows by UDP: those to the same peers may have another address of ours."""
+        self._flows = {target: flow for target, flow in self._flows.items() if flow.connection}
+
     def penalise(self, target: Target, seconds: float = PENALTY) -> None:
         """A server failed: others first, for a while."""
         if len(self._penalties) >= _MAX_PENALTIES:

@@ -144,6 +144,17 @@ class UserAgent:
         if home is not None:
             bindings.set_home(account, home)
 
+    def network_changed(self) -> None:
+        """Our addresses may be others now: find them out again, and leave the connections of those that are
+        gone. Registrations have to be refreshed after it."""
+        core, sockets = self._started(), self._open_sockets()
+        sockets.network_changed()
+        core.act()
+        core.locator.forget_datagrams()
+        for flow in list(core.connections):
+            if flow.local[0] != sockets.host_towards(flow.remote):
+                core.connections.close(flow, "our address has changed")
+
     @property
     def services(self) -> Services:
         """Messages, questions, subscriptions, transfers, publications."""

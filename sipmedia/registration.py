@@ -156,7 +156,11 @@ class RegisteringPhone(Emitter):
             await registration.unregister()
 
     def network_changed(self) -> None:
-        """Tell the phone that its address may be another one now: every account registers again at once."""
+        """Tell the phone that its address may be another one now: every account registers again at once.
+
+        Calls go on as far as the network lets them: what they send next names the new address.
+        """
+        self._open_agent().network_changed()
         for registration in self.registrations:
             registration.refresh()
 

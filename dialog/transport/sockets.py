@@ -84,6 +84,11 @@ class Sockets:
         host = self._local[0]
         return _routed_towards(remote) if host in WILDCARDS else host
 
+    def network_changed(self) -> None:
+        """Ask the system anew by which of our addresses peers are reached."""
+        if self._udp is not None:
+            self._udp.forget_routes()
+
     def open(self, target: Target) -> None:
         """Make a flow; the hooks tell what became of it, before or after this returns."""
         if target.transport == "UDP" and self._udp is not None:

@@ -78,6 +78,10 @@ class UdpTransport(asyncio.DatagramProtocol):
             flow = self._flows[remote] = Flow("UDP", self._local_towards(remote), remote)
         return flow
 
+    def forget_routes(self) -> None:
+        """Our address towards some peer may be another one now."""
+        self._flows.clear()
+
     def send(self, flow: Flow, data: bytes) -> None:
         """Send a datagram; a failure is told to `on_lost`, before or after this returns."""
         transport = self._transport

@@ -263,6 +263,37 @@ def test_behind_a_nat(in_domain: InDomain) -> None:
     in_domain(test)
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_another_network_is_another_address(in_domain: InDomain, transport: str) -> None:
+    """A phone that listens on all its addresses names the one it is reached at now."""
+
+    async def test(home: Domain) -> None:
+        host = home.network.host("10.0.0.20", "10.0.0.21")
+        with host:
+            alice = await home.phone("alice", bind="0.0.0.0:5060", transport=transport)
+        bob = await home.phone("bob", answer)
+        assert "10.0.0.20" in home.registrar.bindings["alice"][0]
+        with host:
+            call = await alice.call("sip:bob@example.org")
+        assert b"c=IN IP4 10.0.0.20" in call.usage.request.body
+        host.addresses = ("10.0.0.21",)
+        again = first(alice, "registered")
+        with host:
+            alice.network_changed()
+            await again
+        (contact,) = home.registrar.bindings["alice"]
+        assert "10.0.0.21" in contact
+        await call.hold()
+        assert "10.0.0.21" in str(bob.calls[0].usage.confirmed_dialog.remote_target)
+        await call.hangup()
+        with host:
+            call = await alice.call("sip:bob@example.org")
+        assert b"c=IN IP4 10.0.0.21" in call.usage.request.body
+        await call.hangup()
+
+    in_domain(test)
+
+
 def test_over_tcp(in_domain: InDomain) -> None:
     async def test(home: Domain) -> None:
         alice = await home.phone("alice", transport="tcp")
