@@ -6,6 +6,7 @@ Delays and CPU are only worth something on a machine that does nothing else.
 
     python -m benchmarks.audio            ten minutes of drift; about sixteen minutes in all
     python -m benchmarks.audio --quick    one minute of drift, shorter measurements; about five minutes
+    python -m benchmarks.audio --only drift     one part of it (or several: --only cpu --only echo)
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from tests.interop.harness.parties import parties
 from tests.interop.harness.process import PeerProcess
 from tests.interop.harness.pulse import Pulse
 
+PARTS = ("delay", "cpu", "echo", "drift")
 PPM = 104.0
 _BESIDE_BARE_MS = 60.0
 _DRIFT_MS = 10.0
@@ -61,16 +63,12 @@ class Bench:
         self._quick = quick
         self._listen_s = 20.0 if quick else 45.0
 
-    def run(self) -> None:
-        """All of it."""
-        bare = self._median("bare", self._bare())
-        self._mouth_to_ear("PCMU", bare)
-        for codec in ("G722", "opus"):
-            self._mouth_to_ear(codec, None)
-        self._baresip()
-        self._cpu()
-        self._echo()
-        self._drift()
+    def run(self, parts: Sequence[str]) -> None:
+        """These of `PARTS`."""
+        measurements = (self._delays, self._cpu, self._echo, self._drift)
+        for part, measure in zip(PARTS, measurements, strict=True):
+            if part in parts:
+                measure()
 
     def add(self, name: str, value: str, wanted: str = "", reached: bool | None = None) -> None:
         """A line, told at once."""
@@ -78,6 +76,13 @@ class Bench:
         print(f"{name}: {value}", file=sys.stderr, flush=True)
 
     # --- delays ---
+
+    def _delays(self) -> None:
+        bare = self._median("bare", self._bare())
+        self._mouth_to_ear("PCMU", bare)
+        for codec in ("G722", "opus"):
+            self._mouth_to_ear(codec, None)
+        self._baresip()
 
     def _bare(self) -> list[tuple[float, float]]:
         party = next(parties())
@@ -258,6 +263,9 @@ def main() -> None:
     """Measure, print, write bench-audio.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="shorter measurements")
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, help="this part, or several"
+    )
     arguments = parser.parse_args()
     lacking = pulse.missing()
     if lacking:
@@ -268,7 +276,7 @@ def main() -> None:
         with Pulse(folder / "pulse") as server:
             bench = Bench(server, folder, arguments.quick)
             try:
-                bench.run()
+                bench.run(arguments.only or PARTS)
             except Missing as missing:
                 print(missing, file=sys.stderr)
     table = Table(title=f"Calls through sound cards (load of the machine at the start: {load:.1f})")
