@@ -13,13 +13,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from media import ManagerConfig
 from media.audio.echo_cancellation import VoiceSettings
-from media.device.base import BLOCK_S, DeviceInfo, Direction, OnBlock
+from media.device.base import DeviceInfo, Opening
 from media.device.portaudio import PortAudioBackend, PortAudioStream
 from sipmedia import Account, Call, Headset, IncomingCall, Softphone
 
@@ -34,25 +33,10 @@ class WrongClock(PortAudioBackend):
         super().__init__()
         self._true_hz = round(RATE_HZ * (1 + ppm * 1e-6))
 
-    def open(
-        self,
-        direction: Direction,
-        device: DeviceInfo,
-        on_block: OnBlock,
-        on_stopped: Callable[[], None],
-        *,
-        sample_rate_hz: int | None = None,
-        block_s: float = BLOCK_S,
-    ) -> PortAudioStream:
+    def open(self, device: DeviceInfo, opening: Opening) -> PortAudioStream:
         """As asked, a little faster."""
-        stream = super().open(
-            direction,
-            device,
-            on_block,
-            on_stopped,
-            sample_rate_hz=self._true_hz,
-            block_s=round(block_s * RATE_HZ) / self._true_hz,
-        )
+        block_s = round(opening.block_s * RATE_HZ) / self._true_hz
+        stream = super().open(device, replace(opening, sample_rate_hz=self._true_hz, block_s=block_s))
         stream.sample_rate_hz = RATE_HZ
         return stream
 

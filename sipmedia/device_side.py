@@ -22,6 +22,7 @@ from media.device.base import (
     DeviceStream,
     Direction,
     OnBlock,
+    Opening,
     fill_with_silence,
 )
 from media.device.capture import CaptureLine
@@ -133,9 +134,7 @@ class DeviceSide:
 
         def work() -> OpenDevice:
             info = choose(backend.devices(), asked, self._direction)
-            stream = backend.open(
-                self._direction, info, slot.move, stopped, sample_rate_hz=self._sample_rate_hz
-            )
+            stream = backend.open(info, Opening(self._direction, slot.move, stopped, self._sample_rate_hz))
             slot.line = self._make_line(stream.sample_rate_hz)
             slot.move_line = slot.line.write if isinstance(slot.line, CaptureLine) else slot.line.fill
             return OpenDevice(backend, info, stream, slot.line)

@@ -8,8 +8,7 @@ async with Softphone(Account("sip:alice@192.0.2.1")) as phone, Headset() as head
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from media.audio.country_tones import ToneKind, country_tone
 from media.audio.echo_cancellation import VoiceSettings
@@ -24,6 +23,7 @@ from media.device.pump import Pump
 from media.device.ring_tone import ring_tone
 from media.device.talk import TalkPath
 from media.runtime import current_runtime
+from sipmedia.async_with import AsyncWith
 from sipmedia.conference import session_of
 from sipmedia.device_events import (
     Clipping,
@@ -49,7 +49,7 @@ _CLIPPING_EVERY_S = 1.0
 _TONE_RATE_HZ = 16000
 
 
-class Headset(Emitter):
+class Headset(Emitter, AsyncWith):
     """Microphone and loudspeaker for one call at a time; an async context manager.
 
     ``input`` and ``output`` name the devices: an index, a name or a part of it, "NAME, HOST API",
@@ -107,6 +107,8 @@ class Headset(Emitter):
             raise
         self._watch = asyncio.ensure_future(self._look_after())
 
+    start = open
+
     async def aclose(self) -> None:
         """Leave the call, which goes on in silence, and close the devices. May be called twice."""
         self.detach()
@@ -119,15 +121,6 @@ class Headset(Emitter):
             if side is not None:
                 await side.close()
         await self.close_handlers()
-
-    async def __aenter__(self) -> Self:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     # --- what it is ---
 

@@ -75,6 +75,17 @@ class DeviceInfo:
         return self.default_input if direction is Direction.INPUT else self.default_output
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a device is to be opened. `sample_rate_hz`: None takes the best it runs at."""
+
+    direction: Direction
+    on_block: OnBlock
+    on_stopped: Callable[[], None]
+    sample_rate_hz: int | None = None
+    block_s: float = BLOCK_S
+
+
 class DeviceStream(Protocol):
     """An open device that runs until it is closed."""
 
@@ -110,16 +121,7 @@ class Backend(Protocol):
         """All there are. Raises `PortAudioMissing`."""
         ...
 
-    def open(
-        self,
-        direction: Direction,
-        device: DeviceInfo,
-        on_block: OnBlock,
-        on_stopped: Callable[[], None],
-        *,
-        sample_rate_hz: int | None = None,
-        block_s: float = BLOCK_S,
-    ) -> DeviceStream:
+    def open(self, device: DeviceInfo, opening: Opening) -> DeviceStream:
         """Open a device and start it. Raises `DeviceBusy`, `RateRefused`, `DeviceFailed`."""
         ...
 

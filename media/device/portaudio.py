@@ -11,11 +11,10 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from media.device.base import BLOCK_S, RATES_HZ, DeviceInfo, Direction, OnBlock
+from media.device.base import RATES_HZ, DeviceInfo, Direction, Opening
 from media.device.errors import DeviceBusy, DeviceError, DeviceFailed, PortAudioMissing, RateRefused
 
 _INVALID_SAMPLE_RATE = -9997
@@ -89,25 +88,15 @@ class PortAudioBackend:
             for index, found in enumerate(listed)
         ]
 
-    def open(
-        self,
-        direction: Direction,
-        device: DeviceInfo,
-        on_block: OnBlock,
-        on_stopped: Callable[[], None],
-        *,
-        sample_rate_hz: int | None = None,
-        block_s: float = BLOCK_S,
-    ) -> "PortAudioStream":
+    def open(self, device: DeviceInfo, opening: Opening) -> "PortAudioStream":
         """See `media.device.base.Backend`."""
         sounddevice = _sounddevice()
+        asked_hz = opening.sample_rate_hz
         with self._lock:
-            rates = (sample_rate_hz,) if sample_rate_hz else (*RATES_HZ, device.default_rate_hz)
+            rates = (asked_hz,) if asked_hz else (*RATES_HZ, device.default_rate_hz)
             for rate_hz in rates:
                 try:
-                    stream = PortAudioStream(
-                        self, sounddevice, direction, device, rate_hz, block_s, on_block, on_stopped
-                    )
+                    stream = PortAudioStream(self, sounddevice, device, opening, rate_hz)
                 except sounddevice.PortAudioError as error:
                     if _code(error) != _INVALID_SAMPLE_RATE:
                         raise _failure(device, error) from error
@@ -159,20 +148,17 @@ class PortAudioStream:
         self,
         backend: PortAudioBackend,
         sounddevice: Any,
-        direction: Direction,
         device: DeviceInfo,
+        opening: Opening,
         rate_hz: int,
-        block_s: float,
-        on_block: OnBlock,
-        on_stopped: Callable[[], None],
     ) -> None:
         self.sample_rate_hz = rate_hz
         self.xruns = 0
         self._backend = backend
-        self._on_block = on_block
-        self._on_stopped = on_stopped
+        self._on_block = opening.on_block
+        self._on_stopped = opening.on_stopped
         self._closed = False
-        output = direction is Direction.OUTPUT
+        output, block_s = opening.direction is Direction.OUTPUT, opening.block_s
         lowest_s = float(sounddevice.query_devices(device.index)["default_low_output_latency"])
         make = sounddevice.RawOutputStream if output else sounddevice.RawInputStream
         self._stream = make(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from media.device.base import BLOCK_S, DeviceInfo, Direction, OnBlock
+from media.device.base import DeviceInfo, Direction, Opening
 from media.device.errors import DeviceBusy, DeviceFailed, RateRefused
 from media.frame import Samples
 from media.runtime import Runtime, Ticker, current_runtime
@@ -80,27 +80,17 @@ class VirtualBackend:
             first[Direction.OUTPUT] &= not speaks
         return infos
 
-    def open(
-        self,
-        direction: Direction,
-        device: DeviceInfo,
-        on_block: OnBlock,
-        on_stopped: Callable[[], None],
-        *,
-        sample_rate_hz: int | None = None,
-        block_s: float = BLOCK_S,
-    ) -> "VirtualStream":
+    def open(self, device: DeviceInfo, opening: Opening) -> "VirtualStream":
         """See `media.device.base.Backend`."""
         card = next((card for card in self._listed if card.name == device.name), None)
         if card is None or not card.plugged_in:
             raise DeviceFailed(device.name, "it is gone")
         if card.trouble:
             raise DeviceBusy(card.name, card.trouble)
-        if sample_rate_hz is not None and sample_rate_hz not in card.rates_hz:
-            raise RateRefused(card.name, sample_rate_hz)
-        rate_hz = sample_rate_hz or card.rates_hz[0]
-        runtime = self._runtime or current_runtime()
-        stream = VirtualStream(card, direction, rate_hz, block_s, on_block, on_stopped, runtime)
+        rate_hz = opening.sample_rate_hz or card.rates_hz[0]
+        if rate_hz not in card.rates_hz:
+            raise RateRefused(card.name, rate_hz)
+        stream = VirtualStream(card, opening, rate_hz, self._runtime or current_runtime())
         self.opened.append(stream)
         return stream
 
@@ -142,21 +132,18 @@ class VirtualStream:
     def __init__(
         self,
         card: VirtualCard,
-        direction: Direction,
+        opening: Opening,
         sample_rate_hz: int,
-        block_s: float,
-        on_block: OnBlock,
-        on_stopped: Callable[[], None],
         runtime: Runtime,
     ) -> None:
         self.card = card
-        self.direction = direction
+        self.direction = opening.direction
         self.sample_rate_hz = sample_rate_hz
         self.latency_s = card.latency_s
-        self._block = np.zeros(round(block_s * sample_rate_hz), np.int16)
+        self._block = np.zeros(round(opening.block_s * sample_rate_hz), np.int16)
         self._period = len(self._block) / sample_rate_hz / (1 + card.clock_ppm * 1e-6)
-        self._on_block = on_block
-        self._on_stopped = on_stopped
+        self._on_block = opening.on_block
+        self._on_stopped = opening.on_stopped
         self._due = runtime.monotonic() + self._period
         self._closed = False
         self._ticker: Ticker | None = runtime.start_ticker(self)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 from dialog.digest import ALGORITHMS, split_algorithm
 from dialog.errors import AddressInUse as SipAddressInUse
@@ -13,6 +11,7 @@ from dialog.errors import BadAddress, BadCertificate
 from dialog.events import Event
 from dialog.tls_settings import TlsSettings
 from dialog.user_agent import TracedMessage, UserAgent, UserAgentConfig
+from sipmedia.async_with import AsyncWith
 from sipmedia.config import parse_bind
 from sipmedia.emitter import Emitter
 from sipmedia.errors import AddressInUse, PhoneClosed, TransportUnavailable
@@ -33,7 +32,7 @@ class _Agent(UserAgent):
         return core
 
 
-class Registrar(Emitter):
+class Registrar(Emitter, AsyncWith):
     """A small registrar and record-routing proxy of one domain; an async context manager.
 
         async with Registrar("example.org", {"alice": "secret"}, bind="127.0.0.1:5070") as registrar:
@@ -74,15 +73,6 @@ class Registrar(Emitter):
         self._tls_port = tls_port
         self._on_message = on_message
         self._agent: _Agent | None = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     @property
     def address(self) -> tuple[str, int]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from media.device import portaudio
-from media.device.base import DeviceInfo, Direction
+from media.device.base import DeviceInfo, Direction, Opening
 from media.device.errors import DeviceBusy, DeviceError, DeviceFailed, PortAudioMissing, RateRefused
 
 CARD = DeviceInfo(3, "card", "ALSA", 1, 1, 44100)
@@ -51,9 +51,9 @@ def installed(monkeypatch: pytest.MonkeyPatch, **parts: Any) -> None:
 
 def opened(backend: portaudio.PortAudioBackend, *, stopped: list[str] | None = None, **settings: Any) -> Any:
     heard: list[Any] = []
-    stream = backend.open(
-        Direction.INPUT, CARD, heard.append, lambda: (stopped or []).append("stopped"), **settings
-    )
+    tell = (stopped if stopped is not None else []).append
+    opening = Opening(Direction.INPUT, heard.append, lambda: tell("stopped"), **settings)
+    stream = backend.open(CARD, opening)
     return stream, heard
 
 

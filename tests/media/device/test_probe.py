@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from media.device.base import Direction
+from media.device.base import Direction, Opening
 from media.device.capture import CaptureLine
 from media.device.playback import PlaybackLine
 from media.device.probe import DelayProbe
@@ -48,8 +48,8 @@ def path_in(room: Room) -> TalkPath:
     clock = current_runtime().monotonic
     path = TalkPath()
     path.capture, path.playback = CaptureLine(48000, 0.01, clock), PlaybackLine(48000, 0.01, clock)
-    backend.open(Direction.OUTPUT, device, path.playback.fill, lambda: None)
-    backend.open(Direction.INPUT, device, path.capture.write, lambda: None)
+    backend.open(device, Opening(Direction.OUTPUT, path.playback.fill, lambda: None))
+    backend.open(device, Opening(Direction.INPUT, path.capture.write, lambda: None))
     return path
 
 
