@@ -87,8 +87,9 @@ class PhoneConfig:
     """Port to listen on for WebSockets; ``None``: do not."""
     stun_server: tuple[str, int] | None = None
     """Host and port of a STUN server (RFC 8489) that tells what address our sound comes from behind a NAT:
-    asked before the offer of a call that is placed, and by ``call.answer``. Goes for the phone's own media
-    manager; a ``ManagerConfig`` or manager that is given has a setting of its own."""
+    asked before the offer of a call that is placed, and before a call that came in with an offer is shown and
+    rings. Goes for the phone's own media manager; a ``ManagerConfig`` or manager that is given has a setting
+    of its own."""
     stun_timeout: float = 3.0
     """A call waits so long for the STUN server at most; without a word from it, it goes on with the local
     address."""

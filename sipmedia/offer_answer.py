@@ -92,6 +92,7 @@ class OfferAnswer:
         self._answer: bytes | None = None
         self._early_offer: bytes | None = None
         self._early: EarlyMedia | None = None
+        self._asked = False
 
     @property
     def early(self) -> EarlyMedia:
@@ -115,10 +116,15 @@ class OfferAnswer:
         """Whether the far end does not want to hear us now (RFC 3264 s8.4)."""
         return self.session is not None and self.agreed and not self.session.direction.sends
 
+    @property
+    def asks(self) -> bool:
+        """Whether the manager knows whom to ask for our address outside."""
+        config = self.manager.config
+        return config.stun_server is not None and config.advertised_ip is None
+
     def must_ask(self) -> bool:
         """Whether our first offer has to wait for `gather`; its ports are taken then."""
-        config = self.manager.config
-        if config.stun_server is None or config.advertised_ip is not None:
+        if not self.asks:
             return False
         self.adopt(self.manager.create_session())
         assert self.session is not None
@@ -130,12 +136,14 @@ class OfferAnswer:
         return True
 
     async def gather(self) -> None:
-        """Find out our address outside before the first offer or answer, where the manager knows whom to ask.
+        """Find out our address outside before the first offer or answer, where the manager knows whom to ask;
+        once, whatever the outcome.
 
         What is taken for it is given back when the wait is cancelled or fails.
         """
-        if self.manager.config.stun_server is None or self.agreed:
+        if not self.asks or self.agreed or self._asked:
             return
+        self._asked = True
         if self.session is None:
             self.adopt(self.manager.create_session())
         assert self.session is not None

@@ -1,8 +1,9 @@
-"""A call whose offer waits until a STUN server has told what our address is outside of a NAT."""
+"""A call that waits until a STUN server has told what our address is outside of a NAT."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from media import MediaError
@@ -32,3 +33,16 @@ async def offer_from_outside(call: Call, media: OfferAnswer) -> None:
     except asyncio.CancelledError:
         if call.state is not CallState.ENDED:
             raise
+
+
+async def ask_before_ringing(call: Call, media: OfferAnswer, announce: Callable[[Call], None]) -> None:
+    """Ask before the application is shown a call that came in: early media and the answer can then name the
+    address outside, and neither has to wait."""
+    try:
+        await media.gather()
+    except MediaError as error:
+        if call.state is not CallState.ENDED:
+            call.refuse_media(error)
+    else:
+        if call.state is not CallState.ENDED:
+            announce(call)

@@ -28,7 +28,7 @@ from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed, Transport
 from sipmedia.events import CallCreated, IncomingCall
 from sipmedia.identity import anonymous_headers
 from sipmedia.offer_answer import OfferAnswer
-from sipmedia.outside import offer_from_outside
+from sipmedia.outside import ask_before_ringing, offer_from_outside
 from sipmedia.parties import CallState
 from sipmedia.registration import RegisteringPhone
 from sipmedia.several_calls import SeveralCalls
@@ -286,9 +286,9 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
         media = self._offer_answer(None, lambda: via.received or via.host)
         call = self._adopt(usage, media, incoming=True)
         # Whether there is an offer, and a usable one, is known when the core's events are all delivered.
-        asyncio.get_running_loop().call_soon(self._present, call, replaces)
+        asyncio.get_running_loop().call_soon(self._present, call, media, replaces)
 
-    def _present(self, call: Call, replaces: InviteUsage | None) -> None:
+    def _present(self, call: Call, media: OfferAnswer, replaces: InviteUsage | None) -> None:
         """An incoming call that media can do: let the application decide, unless it was decided before."""
         if call.state is CallState.ENDED:
             return
@@ -297,7 +297,12 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
             return
         if not self.has_listeners("incoming_call"):
             call.refuse(480)
-            return
+        elif media.asks and media.session is not None:
+            self.spawn(ask_before_ringing(call, media, self._announce), "asking a STUN server")
+        else:
+            self._announce(call)
+
+    def _announce(self, call: Call) -> None:
         call.give_up_after(self.config.ring_timeout)
         self.emit("incoming_call", IncomingCall(call))
         if self.config.automatic_ringing:

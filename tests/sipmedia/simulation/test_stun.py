@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -202,6 +203,81 @@ def test_an_offer_that_cannot_be_made_after_all_fails_the_call() -> None:
                 await call.answered()
             assert caught.value.cause == "media"
             assert call.trace.entries() == []
+
+    Simulation(network).run(main())
+
+
+@pytest.mark.parametrize("stun", [True, False])
+def test_early_media_and_answer_from_behind_a_nat(stun: bool) -> None:
+    """The handler is called when the address is known, or will not be: it sends early media at once."""
+    network = Network(seed=2)
+    inside = network.nat("port_restricted", "198.51.100.1").host("192.168.1.10")
+    outside, server = network.host("198.51.100.2"), network.host(SERVER[0])
+    shown: list[float] = []
+
+    async def early(event: IncomingCall) -> None:
+        shown.append(asyncio.get_running_loop().time())
+        event.call.progress()
+        await asyncio.sleep(1)
+        began = asyncio.get_running_loop().time()
+        await event.call.answer()
+        assert asyncio.get_running_loop().time() == pytest.approx(began, abs=0.5)
+
+    async def main() -> None:
+        if stun:
+            with server:
+                await asyncio.get_running_loop().create_datagram_endpoint(StunServer, local_addr=SERVER)
+        with outside:
+            alice = Softphone(Account("sip:alice@198.51.100.2"), bind="198.51.100.2:5060")
+        with inside:
+            bob = Softphone(
+                Account("sip:bob@192.168.1.10"),
+                bind="192.168.1.10:5060",
+                config=PhoneConfig(advertised_host="198.51.100.1"),
+                media=ManagerConfig(stun_server=SERVER),
+            )
+        async with alice, bob:
+            bob.on("incoming_call", early)
+            await bob.options("sip:alice@198.51.100.2")  # the NAT lets alice in
+            began = asyncio.get_running_loop().time()
+            call = await alice.call("sip:bob@198.51.100.1:5060")
+            assert shown[0] - began == pytest.approx(0 if stun else 3, abs=0.2)
+            await call.hangup()
+
+    simulation = Simulation(network)
+    simulation.run(main())
+    written = BytesIO()
+    simulation.capture.save(written)
+    # The offer of alice names hers; bob's answer is in the 183.
+    assert (b"c=IN IP4 198.51.100.1" in written.getvalue()) == stun
+    assert (b"c=IN IP4 192.168.1.10" in written.getvalue()) == (not stun)
+
+
+def test_a_caller_who_gives_up_before_the_server_has_answered_is_never_shown() -> None:
+    network = Network(seed=2)
+    here, there = network.host("10.0.0.1"), network.host("10.0.0.2")
+    network.host(SERVER[0])
+    shown: list[IncomingCall] = []
+
+    async def main() -> None:
+        with here:
+            alice = Softphone(Account("sip:alice@10.0.0.1"), bind="10.0.0.1:5060")
+        with there:
+            bob = Softphone(Account("sip:bob@10.0.0.2"), bind="10.0.0.2:5060", config=STUN)
+        async with alice, bob:
+            bob.on("incoming_call", shown.append)
+            call = alice.dial("sip:bob@10.0.0.2")
+            await asyncio.sleep(0.5)
+            await call.hangup()
+            await asyncio.sleep(5)
+            assert shown == []
+            assert bob.media.ports.in_use == 0
+            call = alice.dial("sip:bob@10.0.0.2")
+            await asyncio.sleep(0.5)
+            await bob.aclose()
+            with pytest.raises(CallFailed) as failed:
+                await call.answered()
+            assert failed.value.status == 503
 
     Simulation(network).run(main())
 
