@@ -261,7 +261,7 @@ def demo(
     json: Json = False,
 ) -> None:
     """Place a real call between two phones on this machine, show it, save it, and prove that both heard."""
-    from sipmedia.cli.demo import show_demo
+    from sipmedia.cli.demo_command import show_demo
 
     _run(
         show_demo(

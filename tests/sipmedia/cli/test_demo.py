@@ -1,4 +1,4 @@
-"""sipmedia/cli/demo.py with short clips: that it proves what it shows, and says so when it cannot."""
+"""sipmedia/cli/demo.py and demo_command.py, with short clips: what is shown is proven, or why it is not."""
 
 import asyncio
 from pathlib import Path
@@ -13,6 +13,7 @@ from media import PortRange
 from media.audio.synthesis import demo_clip
 from sipmedia import AddressInUse
 from sipmedia.cli import demo
+from sipmedia.cli.demo_command import show_demo
 from sipmedia.cli.exits import Exit
 from sipmedia.cli.output import Output
 from sipmedia.testing import Sound, write_wav
@@ -96,7 +97,7 @@ def test_the_command_fails_when_the_proof_does(
     monkeypatch.setattr(demo, "THRESHOLD", 1.1)
 
     async def test() -> None:
-        code = await demo.show_demo(
+        code = await show_demo(
             tmp_path,
             Output(),
             alice_bind="127.0.0.1:0",
