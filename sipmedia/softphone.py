@@ -6,8 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from weakref import WeakValueDictionary
 
 from dialog import events as sip
@@ -22,6 +21,7 @@ from dialog.usage.invite import InviteUsage
 from dialog.user_agent import TracedMessage, UserAgent
 from media import ManagerConfig, MediaManager, SessionConstraints
 from sipmedia.account import Account
+from sipmedia.async_with import AsyncWith
 from sipmedia.call import Call
 from sipmedia.config import DEFAULT_PORT, PhoneConfig, format_address, parse_bind
 from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed, TransportUnavailable
@@ -45,7 +45,7 @@ _TRACES_WITHOUT_CALL = 64
 """How many calls may have been traced before anybody takes them up (a trace lives on with its call)."""
 
 
-class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
+class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone, AsyncWith):
     """A SIP phone on one address; an async context manager.
 
         async with Softphone(Account("sip:alice@127.0.0.1"), bind="127.0.0.1:5060") as phone:
@@ -86,15 +86,6 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone):
         self._recent: deque[CallTrace] = deque(maxlen=_TRACES_WITHOUT_CALL)
         self._closing: asyncio.Task[None] | None = None
         self._closers: list[asyncio.Task[Any]] = []
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     # --- what it is ---
 
