@@ -19,7 +19,7 @@ from sipmedia.cli.call import place_call
 from sipmedia.cli.device_choice import DeviceChoice
 from sipmedia.cli.exits import EPILOG, Exit
 from sipmedia.cli.option_groups import with_groups
-from sipmedia.cli.options import Bind, Codecs, Json, RtpPorts
+from sipmedia.cli.options import Codecs, Json, RtpPorts
 from sipmedia.cli.output import Output, use_utf8
 from sipmedia.cli.settings import Settings
 
@@ -151,7 +151,12 @@ class Algorithm(StrEnum):
 @app.command(epilog=EPILOG)
 def registrar(
     domain: Annotated[str, typer.Option(metavar="NAME", help="Whose users it knows.")] = "localhost",
-    bind: Bind = "127.0.0.1:5070",
+    bind: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT", help="Where to listen for SIP; [::1]:5070 for IPv6, port 0: any free one."
+        ),
+    ] = "127.0.0.1:5070",
     user: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A user; repeat it. Without any everybody may register."),

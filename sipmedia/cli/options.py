@@ -6,12 +6,6 @@ from typing import Annotated
 
 import typer
 
-Bind = Annotated[
-    str,
-    typer.Option(
-        metavar="HOST:PORT", help="Where to listen for SIP; [::1]:5060 for IPv6, port 0: any free one."
-    ),
-]
 RtpPorts = Annotated[str, typer.Option(metavar="MIN-MAX", help="UDP ports that sound may use; MIN is even.")]
 Codecs = Annotated[
     list[str] | None,
