@@ -85,6 +85,7 @@ class Keypad(CallPart):
 
     async def press(self, session: MediaSession, digits: str, duration_ms: int, method: SendMethod) -> None:
         """Press keys and wait until they are sent."""
+        call = self.call  # which may be over, and have let us go, before the last key
         digits = check_digits(digits)
         if method == "auto":
             method = self._best_way(session, digits)
@@ -103,9 +104,9 @@ class Keypad(CallPart):
         else:
             for digit in digits:
                 if method == "info":
-                    await self.call.info(info_dtmf.RELAY, info_dtmf.relay_body(digit, duration_ms))
+                    await call.info(info_dtmf.RELAY, info_dtmf.relay_body(digit, duration_ms))
                 else:
-                    await self.call.info(info_dtmf.PLAIN, info_dtmf.plain_body(digit))
+                    await call.info(info_dtmf.PLAIN, info_dtmf.plain_body(digit))
                 await asyncio.sleep((duration_ms + PAUSE_MS) / 1000)
 
     def _best_way(self, session: MediaSession, digits: str) -> Literal["rfc4733", "info", "inband"]:

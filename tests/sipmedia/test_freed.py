@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from sipmedia import Account, Call, IncomingCall, Softphone
+from sipmedia import Account, Call, CallEnded, IncomingCall, Softphone
 from sipmedia.simulation import Network, Simulation
 
 Life = Callable[[Call, Call], Awaitable[None]]
@@ -80,3 +80,40 @@ def left_by(life: Life) -> list[str]:
 def test_a_call_that_is_over_leaves_no_circles(life: Life) -> None:
     assert left_by(life) == []
 
+
+def test_what_is_asked_of_a_call_that_is_over_says_so() -> None:
+    """Its parts have let it go; whoever holds it, or was in the middle of something, hears why."""
+    network = Network(3)
+    network.link(network.host("10.0.0.1"), network.host("10.0.0.2"), delay=0.01)
+
+    async def main() -> None:
+        async with (
+            Softphone(Account("sip:alice@10.0.0.1"), bind="10.0.0.1:5060") as alice,
+            Softphone(Account("sip:bob@10.0.0.2"), bind="10.0.0.2:5060") as bob,
+        ):
+            bob.on("incoming_call", lambda event: event.call.answer())
+            call = await alice.call("sip:bob@10.0.0.2")
+            pressing = asyncio.ensure_future(call.send_dtmf("123456", method="info"))
+            await asyncio.sleep(0.3)
+            await call.hangup()
+            with pytest.raises(CallEnded):
+                await pressing
+            asked: list[Callable[[], Awaitable[object]]] = [
+                call.hold,
+                call.drain,
+                lambda: call.send_dtmf("1"),
+                lambda: call.use_codecs("PCMA"),
+                lambda: call.info("text/plain", b"late"),
+                lambda: call.message("late"),
+                lambda: call.transfer("sip:carol@10.0.0.2"),
+            ]
+            for verb in asked:
+                with pytest.raises(CallEnded):
+                    await verb()
+            await call.hangup()
+            call.stop_playing()
+            assert (await call.ended()).by == "local"
+            assert call.statistics() is not None
+            assert call.duration > 0
+
+    Simulation(network).run(main())
