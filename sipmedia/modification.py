@@ -15,7 +15,7 @@ from dialog.errors import LocalProtocolError
 from dialog.status import reason_phrase
 from dialog.usage.invite import InviteUsage
 from media import MediaError
-from sipmedia.errors import ModificationFailed, SipMediaError
+from sipmedia.errors import CallEnded, ModificationFailed, SipMediaError
 from sipmedia.offer_answer import OfferAnswer, Wish, refusal
 from sipmedia.parts import CallPart
 
@@ -44,6 +44,8 @@ class Modifications(CallPart):
         """
         while self._pending is not None:
             await asyncio.wait([self._pending])
+        if usage.over:
+            raise CallEnded("the call ended before it could be changed")
         media = self._media
         if media.offering:  # they wanted an offer, and their ACK with the answer is on its way
             raise ModificationFailed(491, reason_phrase(491))

@@ -95,9 +95,12 @@ def test_what_is_asked_of_a_call_that_is_over_says_so() -> None:
             call = await alice.call("sip:bob@10.0.0.2")
             pressing = asyncio.ensure_future(call.send_dtmf("123456", method="info"))
             await asyncio.sleep(0.3)
+            changes = [asyncio.ensure_future(call.hold()), asyncio.ensure_future(call.use_codecs("PCMA"))]
+            await asyncio.sleep(0)
             await call.hangup()
-            with pytest.raises(CallEnded):
-                await pressing
+            for doing in (pressing, *changes):
+                with pytest.raises(CallEnded):
+                    await doing
             asked: list[Callable[[], Awaitable[object]]] = [
                 call.hold,
                 call.drain,
