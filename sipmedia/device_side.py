@@ -21,7 +21,6 @@ from media.device.base import (
     DeviceInfo,
     DeviceStream,
     Direction,
-    OnBlock,
     Opening,
     fill_with_silence,
 )
@@ -124,7 +123,8 @@ class DeviceSide:
 
     async def _open_in(self, backend: Backend, asked: Wish) -> OpenDevice:
         loop = asyncio.get_running_loop()
-        slot = _Slot(self._direction)
+        slot = _Slot()
+        before = fill_with_silence if self._direction is Direction.OUTPUT else _lose
 
         def stopped() -> None:
             try:
@@ -134,9 +134,9 @@ class DeviceSide:
 
         def work() -> OpenDevice:
             info = choose(backend.devices(), asked, self._direction)
-            stream = backend.open(info, Opening(self._direction, slot.move, stopped, self._sample_rate_hz))
+            stream = backend.open(info, Opening(self._direction, before, stopped, self._sample_rate_hz))
             slot.line = self._make_line(stream.sample_rate_hz)
-            slot.move_line = slot.line.write if isinstance(slot.line, CaptureLine) else slot.line.fill
+            stream.on_block = slot.line.write if isinstance(slot.line, CaptureLine) else slot.line.fill
             return OpenDevice(backend, info, stream, slot.line)
 
         opening = asyncio.ensure_future(on_device_thread(work))
@@ -240,15 +240,10 @@ def _close_again(opening: asyncio.Future[OpenDevice]) -> None:
 
 
 class _Slot:
-    """Where a stream's callback finds its line, which is made when the stream's rate is known."""
+    """Where a stream that ends finds its line, which is made when the stream's rate is known."""
 
-    def __init__(self, direction: Direction) -> None:
+    def __init__(self) -> None:
         self.line: Line | None = None
-        self.move_line: OnBlock = fill_with_silence if direction is Direction.OUTPUT else _lose
-
-    def move(self, block: Block) -> None:
-        """On the device's thread."""
-        self.move_line(block)
 
 
 def _lose(_block: Block) -> None:

@@ -89,6 +89,9 @@ class Opening:
 class DeviceStream(Protocol):
     """An open device that runs until it is closed."""
 
+    on_block: OnBlock
+    """Called with each block; may be changed at any time."""
+
     @property
     def sample_rate_hz(self) -> int:
         """The rate of its blocks."""

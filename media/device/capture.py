@@ -57,11 +57,12 @@ class CaptureLine(Line):
             control.follow(beside._control)
         if not self._running and not self._start(n / rate_hz, now):
             return np.zeros(n, np.int16)
-        excess_s = self._available_s(now) - self._wanted_s - n / rate_hz
-        left_s = min(self._least_s(), self._here_s - n / rate_hz)
-        self._step = control.observe(excess_s, left_s, now)
+        here_s, reckoned_s = self._level_s(now)
+        needed_s = n / rate_hz
+        excess_s = reckoned_s - needed_s - self._block_s - control.margin_s
+        self._step = control.observe(excess_s, min(self._least_s(), here_s - needed_s), now)
         self._ticked_at = now
-        if (lasting_s := self._control.lasting_s) > FAR_TOO_MUCH_S:
+        if lasting_s := control.lasting_s(FAR_TOO_MUCH_S):
             self._skip(lasting_s)
         while (missing := n - len(self._held)) > 0:
             if not self._fetch(missing):
@@ -82,28 +83,18 @@ class CaptureLine(Line):
     def _converter(self, rate_hz: int) -> DriftingResampler:
         return DriftingResampler(self.device_rate_hz, rate_hz)
 
-    @property
-    def _wanted_s(self) -> float:
-        return self._block_s + self._control.margin_s
-
-    @property
-    def _here_s(self) -> float:
-        """What could be had at once."""
-        return len(self.ring) / self.device_rate_hz + len(self._held) / self._rate_hz
-
-    def _available_s(self, now: float) -> float:
-        """What is in the ring, and what the card must have recorded since."""
+    def _level_s(self, now: float) -> tuple[float, float]:
+        """What could be had at once, and with it what the card must have recorded since."""
         written, at = self._mark
-        held = len(self._held) / self._rate_hz
-        return (written - self.ring.consumed) / self.device_rate_hz + self._since_s(now, at) + held
+        here_s = (written - self.ring.consumed) / self.device_rate_hz + len(self._held) / self._rate_hz
+        return here_s, here_s + self._since_s(now, at)
 
     def _start(self, needed_s: float, now: float) -> bool:
         """Begin, or begin again, once there is as much as shall be there."""
-        spare_s = self._here_s - needed_s - self._control.margin_s
-        if not self.blocks or spare_s < 0:
-            return False
-        too_much_s = self._available_s(now) - self._wanted_s - needed_s
-        if too_much_s < 0:
+        here_s, reckoned_s = self._level_s(now)
+        spare_s = here_s - needed_s - self._control.margin_s
+        too_much_s = reckoned_s - needed_s - self._control.margin_s - self._block_s
+        if not self.blocks or min(spare_s, too_much_s) < 0:
             return False
         # Where the card calls for several blocks at once, what is reckoned to be there may not be.
         self.ring.skip(int(min(too_much_s, spare_s) * self.device_rate_hz))

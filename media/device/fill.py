@@ -120,13 +120,16 @@ class FillControl:
         beyond = max(0.0, abs(off) - _APART_S)
         return min(MAX_STEP, _GAIN_PER_S * beyond) * (1 if off > 0 else -1)
 
-    @property
-    def lasting_s(self) -> float:
-        """What has been above the wanted fill for a tenth of a second at least: no late tick does that."""
+    def lasting_s(self, least_s: float) -> float:
+        """What has been above the wanted fill for a tenth of a second at least: no late tick does that.
+
+        0 when it is below `least_s`.
+        """
         recent = self._recent
-        if len(recent) < _LASTING:
+        if recent[-1] < least_s or len(recent) < _LASTING:  # as good as always
             return 0.0
-        return min(recent[-i] for i in range(1, _LASTING + 1))
+        lasting_s = min(recent[-i] for i in range(1, _LASTING + 1))
+        return lasting_s if lasting_s >= least_s else 0.0
 
     def _keep(self, needed_s: float, now: float) -> None:
         """A margin that would have been enough just now."""

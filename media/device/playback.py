@@ -80,7 +80,7 @@ class PlaybackLine(Line):
 
     def _write(self, samples: Samples, excess_s: float) -> int:
         """Put them into the ring, or leave them out; how many that were at the device's rate."""
-        if self._left_out is not None or self._control.lasting_s > FAR_TOO_MUCH_S:
+        if self._left_out is not None or self._control.lasting_s(FAR_TOO_MUCH_S):
             if not self._leave_out(samples, excess_s):
                 return 0
             samples = self._joined(samples)

@@ -155,7 +155,7 @@ class PortAudioStream:
         self.sample_rate_hz = rate_hz
         self.xruns = 0
         self._backend = backend
-        self._on_block = opening.on_block
+        self.on_block = opening.on_block
         self._on_stopped = opening.on_stopped
         self._closed = False
         output, block_s = opening.direction is Direction.OUTPUT, opening.block_s
@@ -196,7 +196,7 @@ class PortAudioStream:
         """PortAudio's thread: copy, count, return."""
         if status:
             self.xruns += 1
-        self._on_block(memoryview(buffer).cast("h"))
+        self.on_block(memoryview(buffer).cast("h"))
 
     def _finished(self) -> None:
         """PortAudio's thread: the stream has stopped; when that was not our doing its device is gone."""

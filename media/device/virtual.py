@@ -142,7 +142,7 @@ class VirtualStream:
         self.latency_s = card.latency_s
         self._block = np.zeros(round(opening.block_s * sample_rate_hz), np.int16)
         self._period = len(self._block) / sample_rate_hz / (1 + card.clock_ppm * 1e-6)
-        self._on_block = opening.on_block
+        self.on_block = opening.on_block
         self._on_stopped = opening.on_stopped
         self._due = runtime.monotonic() + self._period
         self._closed = False
@@ -181,8 +181,8 @@ class VirtualStream:
     def _move(self) -> None:
         card, block = self.card, self._block
         if self.direction is Direction.OUTPUT:
-            self._on_block(block.data)
+            self.on_block(block.data)
             if card.loudspeaker is not None:
                 card.loudspeaker(block, self.sample_rate_hz)
         elif card.microphone is not None:
-            self._on_block(card.microphone(len(block), self.sample_rate_hz).data)
+            self.on_block(card.microphone(len(block), self.sample_rate_hz).data)
