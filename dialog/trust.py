@@ -31,7 +31,7 @@ class Trust:
             return
         host = server.host.lower()
         if is_ip_address(host):
-            self._servers[host] = server.scheme == "sips" or server.transport in ("tls", "wss")
+            self._remember(host, server.scheme == "sips" or server.transport in ("tls", "wss"))
         else:
             self._names.add(host)
 
@@ -42,10 +42,7 @@ class Trust:
 
     def add(self, flow: Flow) -> None:
         """A server of ours is on this flow."""
-        host = flow.remote[0]
-        if host not in self._servers and len(self._servers) >= _MAX_SERVERS:
-            del self._servers[next(iter(self._servers))]
-        self._servers[host] = flow.secure and self._servers.get(host, True)
+        self._remember(flow.remote[0], flow.secure)
 
     def believes(self, flow: Flow) -> bool:
         """Whether what comes on this flow may say who somebody is."""
@@ -57,3 +54,9 @@ class Trust:
             return False
         address = ipaddress.ip_address(host)
         return any(address in network for network in self._networks)
+
+    def _remember(self, host: str, secure: bool) -> None:
+        if host not in self._servers and len(self._servers) >= _MAX_SERVERS:
+            del self._servers[next(iter(self._servers))]
+        # Whoever uses it in the clear must be able to go on doing so.
+        self._servers[host] = secure and self._servers.get(host, True)

@@ -52,6 +52,13 @@ def test_what_the_settings_name(server: str, believed: set[str]) -> None:
     assert {name for name in ("UDP", "TCP", "TLS") if trust.believes(flow("192.0.2.2", name))} == believed
 
 
+def test_two_accounts_may_use_one_server_in_two_ways() -> None:
+    trust = Trust()
+    trust.name(parse_uri("sip:192.0.2.2"))
+    trust.name(parse_uri("sip:192.0.2.2;transport=tls"))
+    assert trust.believes(flow("192.0.2.2"))
+
+
 def test_a_name_is_where_requests_to_it_go() -> None:
     trust = Trust()
     trust.name(parse_uri("sip:Proxy.example.com"))
