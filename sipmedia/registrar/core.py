@@ -117,10 +117,16 @@ class RegistrarCore(Core):
     def pass_ack(self, ack: Request, flow: Flow) -> None:
         """The ACK of a 2xx: sent on without a transaction."""
         self._own.add(self.public_address(flow))
-        if ack.max_forwards != 0:
-            take_own_routes(self, ack)
-            known = None if ack.routes else self._way_to(ack.uri)
-            pass_ack(self, ack, Hop(ack.uri, known))
+        if ack.max_forwards == 0:
+            return
+        take_own_routes(self, ack)
+        uri = ack.uri
+        if not ack.routes and isinstance(uri, SipUri) and self.is_ours(uri):
+            hops = self._phones(uri)  # one, which said its GRUU in its Contact
+        else:
+            hops = [Hop(uri, None if ack.routes else self._way_to(uri))]
+        for hop in hops[:1]:
+            pass_ack(self, ack, hop)
 
     def _decide(self, incoming: IncomingRequest) -> None:
         """Where to, and whether it may (section 16.5)."""
@@ -146,22 +152,25 @@ class RegistrarCore(Core):
         """The way to a phone that is registered there; for others it is found as usual."""
         return self.location.flow_to(uri, self.now)
 
-    def _deliver(self, incoming: IncomingRequest, uri: SipUri, mark: str) -> None:
-        """To every phone that the user has registered."""
-        user = uri.user or ""
-        found = self.location.find((user, self.policy.domain.lower()), self.now, uri.params.get("gr"))
-        # A SIPS URI means TLS up to the phone: none that registered without is called (RFC 5630 section 5.3).
-        hops = [
+    def _phones(self, uri: SipUri) -> list[Hop]:
+        """Every phone of a user, or by a GRUU one of them.
+
+        A SIPS URI means TLS up to the phone: none that registered without is called (RFC 5630 section 5.3).
+        """
+        key = uri.user or "", self.policy.domain.lower()
+        return [
             Hop(binding.uri, binding.flow, binding.path)
-            for binding in found
+            for binding in self.location.find(key, self.now, uri.params.get("gr"))
             if uri.scheme == "sip" or binding.uri.scheme == "sips"
         ]
+
+    def _deliver(self, incoming: IncomingRequest, uri: SipUri, mark: str) -> None:
+        """To every phone that the user has registered."""
+        user, hops = uri.user or "", self._phones(uri)
         if hops:
             self._forward(incoming, hops, mark)
-        elif found:
-            self._refuse(incoming, 480, f"{user} is not registered by TLS")
         elif self.policy.users is None or user in self.policy.users:
-            self._refuse(incoming, 480, f"{user} is not registered")
+            self._refuse(incoming, 480, f"{user} is not registered{' by TLS' * (uri.scheme == 'sips')}")
         else:
             self._refuse(incoming, 404, f"there is no {user}")
 

@@ -332,6 +332,8 @@ def test_a_gruu_is_one_phone_of_several(in_domain: InDomain) -> None:
         assert len(registration.contacts) == 2
         call = await alice.call(registration.gruu)
         assert call.usage.confirmed_dialog.remote_target == SipUri.parse(registration.gruu)
+        await asyncio.sleep(60)  # the ACK went there, or the callee had hung up after half a minute
+        await mobile.calls[0].hold()
         await call.hold()
         await call.hangup()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,9 @@ def certificates(tmp_path: Path) -> Certificates:
     return Certificates(tmp_path)
 
 
-def phone_of(user: str, registrar: Registrar, certificates: Certificates, scheme: str = "sip") -> Softphone:
+def phone_of(
+    user: str, registrar: Registrar, certificates: Certificates, scheme: str = "sip", instance: str = ""
+) -> Softphone:
     """A phone that has only TLS to its registrar."""
     host, port = registrar.address_of("tls") or ("", 0)
     account = Account(
@@ -40,6 +43,7 @@ def phone_of(user: str, registrar: Registrar, certificates: Certificates, scheme
         registrar=f"{host}:{port}",
         transport="tls",
         register=True,
+        instance=instance,
     )
     tls = TlsSettings(certificates.server, authorities=certificates.authority)
     return Softphone(account, bind="127.0.0.1:0", transports=("tls",), tls=tls)
@@ -49,9 +53,13 @@ async def registered(*phones: Softphone) -> None:
     await asyncio.gather(*(phone.registrations[0].registered() for phone in phones))
 
 
+@pytest.mark.parametrize("with_gruu", [False, True], ids=["by contact", "by GRUU"])
 @pytest.mark.parametrize("scheme", ["sip", "sips"])
-def test_phones_that_have_only_tls_call_each_other(certificates: Certificates, scheme: str) -> None:
+def test_phones_that_have_only_tls_call_each_other(
+    certificates: Certificates, scheme: str, with_gruu: bool
+) -> None:
     """Every message of the call passes the registrar, encrypted on both legs; to a SIPS URI as such."""
+    ours, theirs = (uuid.UUID(int=number).urn if with_gruu else "" for number in (1, 2))
 
     async def main() -> None:
         seen: set[tuple[str, str]] = set()
@@ -65,12 +73,14 @@ def test_phones_that_have_only_tls_call_each_other(certificates: Certificates, s
         async with registrar:
             assert registrar.address_of("udp") == registrar.address_of("tcp") == registrar.address
             async with (
-                phone_of("alice", registrar, certificates, scheme) as alice,
-                phone_of("bob", registrar, certificates, scheme) as bob,
+                phone_of("alice", registrar, certificates, scheme, ours) as alice,
+                phone_of("bob", registrar, certificates, scheme, theirs) as bob,
             ):
                 bob.on("incoming_call", answer)
                 await registered(alice, bob)
+                assert alice.registrations[0].gruu.partition(":")[0] == (scheme if with_gruu else "")
                 call = await alice.call(f"{scheme}:bob@{DOMAIN}")
+                await bob.calls[0].hold()
                 await call.hangup()
                 await call.ended()
         assert {transport for transport, _ in seen} == {"TLS"}
