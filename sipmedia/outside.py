@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sipmedia.offer_answer import OfferAnswer
 
 
-async def offer_from_outside(call: Call, media: OfferAnswer) -> None:
+async def call_from_outside(call: Call, media: OfferAnswer, late_offer: bool) -> None:
     """Ask, and send the INVITE that was held back; at once without an answer, when the server is silent for
     too long. Nothing is sent for a call that was given up meanwhile."""
     over = asyncio.ensure_future(call.ended())
@@ -27,7 +27,7 @@ async def offer_from_outside(call: Call, media: OfferAnswer) -> None:
     try:
         await asking
         if call.state is not CallState.ENDED:
-            call.usage.start(media.offer())
+            call.usage.start(None if late_offer else media.offer())
     except MediaError as error:
         call.cannot_offer(error)
     except asyncio.CancelledError:

@@ -28,7 +28,7 @@ from sipmedia.errors import AddressInUse, InvalidAddress, PhoneClosed, Transport
 from sipmedia.events import CallCreated, IncomingCall
 from sipmedia.identity import anonymous_headers
 from sipmedia.offer_answer import OfferAnswer
-from sipmedia.outside import ask_before_ringing, offer_from_outside
+from sipmedia.outside import ask_before_ringing, call_from_outside
 from sipmedia.parties import CallState
 from sipmedia.registration import RegisteringPhone
 from sipmedia.several_calls import SeveralCalls
@@ -217,7 +217,7 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone, AsyncWith):
         media = self._offer_answer(codecs, lambda: host_of(target))
         account = account or self.accounts[0]
         self._know(account, agent)
-        asks = not late_offer and media.must_ask()
+        asks = media.must_ask()
         body = None if late_offer or asks else media.offer()
         try:
             caller, named = anonymous_headers(account) if anonymous else (account.address, [])
@@ -228,7 +228,7 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone, AsyncWith):
         call = self._adopt(usage, media, incoming=False)
         call.give_up_after(self.config.no_answer_timeout)
         if asks:
-            self.spawn(offer_from_outside(call, media), "asking a STUN server before a call")
+            self.spawn(call_from_outside(call, media, late_offer), "asking a STUN server before a call")
         return call
 
     async def call(

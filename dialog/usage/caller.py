@@ -99,11 +99,13 @@ class Caller:
             self._send_cancel()
 
     def start(self, body: bytes, content_type: str) -> None:
-        """Send the INVITE that was held back, with our offer."""
+        """Send the INVITE that was held back, with our offer if there is one."""
         if self._outgoing is not None:
             raise LocalProtocolError("the INVITE of this call was sent before")
-        self._request.headers.add("Content-Type", content_type)
-        self._request.body = body
+        self._offered = bool(body)
+        if body:
+            self._request.headers.add("Content-Type", content_type)
+            self._request.body = body
         self._outgoing = self._send()
 
     def accept(self, body: bytes) -> None:

@@ -127,13 +127,13 @@ class InviteUsage(SessionUsage):
 
     # What the application may do.
 
-    def start(self, body: bytes, content_type: str = "application/sdp") -> None:
+    def start(self, body: bytes | None, content_type: str = "application/sdp") -> None:
         """Caller: send the INVITE that was held back, with this offer; nothing when the call was given up."""
         self._check_caller("start")
-        self.core.check_length(body)
+        self.core.check_length(body or b"")
         if self._caller is not None and self.state is UsageState.CALLING:
             self.core.act()
-            self._caller.start(body, content_type)
+            self._caller.start(body or b"", content_type)
 
     def cancel(self, reason: str | None = None) -> None:
         """Caller: give up before the answer; CallFailed follows. `reason` is a Reason header value.
