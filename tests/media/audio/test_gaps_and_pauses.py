@@ -1,4 +1,4 @@
-"""media/audio/decoding.py, in a playout: codecs that fill gaps by themselves, and pauses a sender announced."""
+"""media/audio/decoding.py, in a playout: codecs that fill gaps by themselves, and announced pauses."""
 
 import numpy as np
 import pytest
