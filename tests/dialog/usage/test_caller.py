@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dialog.dns import Answer
+from dialog.errors import LocalProtocolError
 from dialog.events import (
     CallAnswered,
     CallCancelled,
@@ -20,7 +21,7 @@ from dialog.events import (
 )
 from dialog.message import Request, Response
 from dialog.usage.caller import MAX_EARLY_DIALOGS
-from dialog.usage.invite import InviteUsage, UsageState
+from dialog.usage.invite import InviteUsage, Role, UsageState
 
 if TYPE_CHECKING:
     from tests.dialog.conftest import Pair, Stranger, Wire
@@ -355,3 +356,44 @@ def test_route_sets_are_reversed_for_the_caller_and_followed(wire: Wire, pair: P
     assert ack.request_uri == "sip:bob@10.0.0.9"
     assert [str(route) for route in ack.routes] == ["<sip:192.0.2.50:5060;lr>", "<sip:far.example.com;lr>"]
     assert forks.peer.received[-1].start_line.startswith("ACK")
+
+
+class TestHeldBack:
+    """An INVITE that waits for its offer."""
+
+    def invite(self, pair: Pair) -> InviteUsage:
+        usage = pair.alice.core.invite(
+            "sip:bob@192.0.2.50", from_="<sip:alice@example.com>", body=None, held=True
+        )
+        pair.run(10)
+        assert pair.alice.requests("INVITE") == []
+        return usage
+
+    @pytest.mark.parametrize("body", [b"v=0 offer", None])
+    def test_it_is_sent_when_it_is_started(self, pair: Pair, body: bytes | None) -> None:
+        peer = pair.wire.stranger(("192.0.2.50", 5060), pair.alice)
+        usage = self.invite(pair)
+        usage.start(body)
+        pair.run(0.05)
+        (invite,) = pair.alice.requests("INVITE")
+        assert (invite.body, invite.content_type) == (body or b"", "application/sdp" if body else None)
+        fields = [("Contact", "<sip:bob@192.0.2.50>"), *SDP]
+        peer.say(bytes(Response.to_request(invite, 200, to_tag="b", headers=fields, body=b"v=0")))
+        assert bool(pair.alice.of(SessionAnswer)) == bool(body)
+        assert usage.state is (UsageState.CONFIRMED if body else UsageState.ANSWERED)
+        with pytest.raises(LocalProtocolError, match="only the caller can start"):
+            InviteUsage(pair.bob.core, Role.UAS, invite).start(b"v=0")
+
+    def test_given_up_before(self, pair: Pair) -> None:
+        usage = self.invite(pair)
+        usage.cancel()
+        usage.start(b"v=0 offer")
+        pair.run(40)
+        assert pair.alice.only(CallFailed).cause == "cancelled"
+        assert pair.alice.sent == []
+
+    def test_twice(self, pair: Pair) -> None:
+        usage = self.invite(pair)
+        usage.start(b"v=0 offer")
+        with pytest.raises(LocalProtocolError, match="sent before"):
+            usage.start(b"v=0 offer")
