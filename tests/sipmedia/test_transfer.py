@@ -396,7 +396,7 @@ def test_a_call_of_ours_that_still_rings_is_replaced() -> None:
             ringing = p.bob.phone.dial(p.carol.uri)
             await first(ringing, "ringing")
             replaced = first(ringing, "replaced")
-            (key,) = ringing.usage.core._dialogs
+            (key,) = ringing.usage.core.dialogs
             named = Replaces(*key, early_only=True)
             call = await p.alice.phone.call(
                 p.bob.uri, headers=[("Replaces", str(named)), ("Require", "replaces")]
