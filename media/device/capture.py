@@ -60,7 +60,7 @@ class CaptureLine(Line):
         here_s, reckoned_s = self._level_s(now)
         needed_s = n / rate_hz
         excess_s = reckoned_s - needed_s - self._block_s - control.margin_s
-        self._step = control.observe(excess_s, min(self._least_s(), here_s - needed_s), now)
+        self._step = control.observe(excess_s, min(self._least_s(now), here_s - needed_s), now)
         self._ticked_at = now
         if lasting_s := control.lasting_s(FAR_TOO_MUCH_S):
             self._skip(lasting_s)

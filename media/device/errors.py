@@ -49,7 +49,7 @@ class NoDevice(DeviceError):
         self.direction = direction
         super().__init__(
             f"this machine has no {direction.words}. Plug one in, start the sound server (PulseAudio or "
-            "PipeWire), or use `null` or `file:NAME.wav` instead; `sipmedia devices` shows what there is."
+            "PipeWire), or use `null` or `file:NAME.wav` instead."
         )
 
 

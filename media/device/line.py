@@ -14,6 +14,8 @@ _RING_S = 1.0
 FAR_TOO_MUCH_S = 0.025
 """What is this much above the wanted delay, and stays so, is left out: following it would take long."""
 FADE_S = 0.002
+PAUSE_S = 0.1
+"""When there was no tick for so long, the call was on hold."""
 _USUAL_RATES_HZ = (8000, 16000, 48000)
 """Of calls."""
 
@@ -82,10 +84,13 @@ class Line:
         self.last_block_at = now
         self.blocks += 1
 
-    def _least_s(self) -> float:
-        """The media thread: the least that was there since the last call, whenever a tick had come."""
+    def _least_s(self, now: float) -> float:
+        """The media thread: the least that was there since the last tick, whenever one had come.
+
+        Infinite after a pause, when nobody needed anything.
+        """
         least, self._least = self._least, inf
-        return least / self.device_rate_hz
+        return inf if now - self._ticked_at > PAUSE_S else least / self.device_rate_hz
 
     def _since_s(self, now: float, at: float) -> float:
         """What the card must have moved since its last block: it does so sample by sample."""

@@ -14,11 +14,8 @@ import numpy as np
 from media.device.base import Block, fill_with_silence
 from media.device.capture import CaptureLine
 from media.device.drift import DriftingResampler
-from media.device.line import FAR_TOO_MUCH_S, Line
+from media.device.line import FAR_TOO_MUCH_S, PAUSE_S, Line
 from media.frame import Samples
-
-_PAUSE_S = 0.1
-"""When nothing was pushed for so long, an empty ring is no fault but a pause."""
 
 
 class PlaybackLine(Line):
@@ -62,11 +59,11 @@ class PlaybackLine(Line):
         now = self._clock()
         if rate_hz != self._rate_hz:
             self._tune(rate_hz)
-        ahead_s, left_s = self._ahead_s(now), self._least_s()
+        ahead_s, left_s = self._ahead_s(now), self._least_s(now)
         starved, self._starved_seen = self._starved != self._starved_seen, self._starved
         if not self.blocks:
             return  # the device does not run yet: what waits for it would only be late
-        paused = now - self._ticked_at > _PAUSE_S
+        paused = now - self._ticked_at > PAUSE_S  # an empty ring is no fault then
         if starved and not paused:
             self.underruns += 1
             self._control.ran_dry(now)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from media.device.capture import CaptureLine
+from media.device.fill import FIRST_MARGIN_S
 from media.device.playback import PlaybackLine
 from media.frame import Samples
 
@@ -193,6 +194,20 @@ def test_what_is_not_filled_is_silence_and_a_pause_is_no_fault() -> None:
             assert not block.any()
     assert line.statistics().underruns == 0
     assert block.any()
+
+
+def test_a_call_on_hold_is_no_reason_to_keep_more() -> None:
+    world = World()
+    line = CaptureLine(DEVICE_HZ, BLOCK_S, clock_of(world))
+    for event in world.events(9.0):
+        if event == "device":
+            line.write(np.zeros(480, np.int16).data)
+        elif not 2.0 < world.now < 7.0:
+            line.pull(160, CODEC_HZ)
+    statistics = line.statistics()
+    assert statistics.margin_ms == pytest.approx(1000 * FIRST_MARGIN_S)
+    assert statistics.underruns == 0
+    assert statistics.delay_ms < 35
 
 
 def test_the_rate_may_change_in_mid_call() -> None:
