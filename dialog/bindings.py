@@ -92,7 +92,7 @@ class Bindings:
             return None
         registration = self._by_account.get(_key(uri))
         if registration is not None and self._is_beside(flow, registration.flow):
-            return f"<{registration.contact}>"
+            return f"<{registration.grant.public_gruu or registration.contact}>"
         if registration is None or registration.flow != flow:
             registration = self._by_user.get((flow, uri.user or ""))
         if registration is None:
