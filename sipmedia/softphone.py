@@ -99,8 +99,7 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone, AsyncWith):
         """Its identities, the one calls are placed with first; one made up when none was given."""
         if self._accounts:
             return self._accounts
-        host, port = self._agent.local_address if self._agent is not None else self._bind
-        return (Account(f"sip:anonymous@{format_address(host, port)}"),)
+        return (_made_up(self._agent.local_address if self._agent is not None else self._bind),)
 
     @property
     def media(self) -> MediaManager:
@@ -215,7 +214,7 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone, AsyncWith):
         agent = self._open_agent()
         check_transport(target, self._transports)
         media = self._offer_answer(codecs, lambda: host_of(target))
-        account = account or self.accounts[0]
+        account = account or self._account_towards(host_of(target))
         self._know(account, agent)
         asks = media.must_ask()
         body = None if late_offer or asks else media.offer()
@@ -345,13 +344,20 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone, AsyncWith):
             settings = replace(settings, default_local_ip=host)
         return MediaManager(replace(settings, idle="silence"))
 
+    def _address_towards(self, host: str) -> tuple[str, int]:
+        return self._open_agent().address_towards((host, DEFAULT_PORT))
+
+    def _account_towards(self, host: str) -> Account:
+        """The first account, or one made up for somebody at this host."""
+        return self._accounts[0] if self._accounts else _made_up(self._address_towards(host))
+
     def _offer_answer(self, codecs: Sequence[str] | None, peer: Callable[[], str]) -> OfferAnswer:
         names = tuple(codecs) if codecs else self.config.codecs
         settings = self.media.config
         advertised = None
         if settings.advertised_ip is None and settings.default_local_ip in _WILDCARDS:
             # Listening everywhere, our description names the address that is routed to this peer.
-            advertised = self._open_agent().address_towards((peer(), DEFAULT_PORT))[0]
+            advertised = self._address_towards(peer())[0]
         return OfferAnswer(self.media, SessionConstraints(audio_codecs=names, advertised_ip=advertised))
 
     def _adopt(self, usage: InviteUsage, media: OfferAnswer, *, incoming: bool) -> Call:
@@ -379,3 +385,8 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone, AsyncWith):
     def _capabilities(self) -> bytes:
         """What we can do, for the 200 to OPTIONS (RFC 3261 s11.2)."""
         return self.media.capabilities().encode()
+
+
+def _made_up(address: tuple[str, int]) -> Account:
+    """The account of a phone that was given none."""
+    return Account(f"sip:anonymous@{format_address(*address)}")

@@ -213,6 +213,7 @@ def test_listening_on_all_addresses_the_description_names_one() -> None:
                 back = everywhere.dial(f"sip:x@127.0.0.1:{here.address[1]}")
                 assert back.session is not None
                 assert "c=IN IP4 127.0.0.1" in (back.session.local_sdp or "")
+                assert back.local_uri == f"sip:anonymous@127.0.0.1:{everywhere.address[1]}"
                 await back.hangup()
 
     run(test())
