@@ -280,7 +280,7 @@ def test_another_network_is_another_address(in_domain: InDomain, transport: str)
         again = first(alice, "registered")
         with host:
             alice.network_changed()
-            await again
+            await asyncio.wait_for(again, 1)
         (contact,) = home.registrar.bindings["alice"]
         assert "10.0.0.21" in contact
         await call.hold()
