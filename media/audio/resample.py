@@ -4,8 +4,8 @@ A polyphase FIR filter with state. Of n samples in come exactly n * to / from ou
 number (otherwise the fraction is carried over, never lost), in the same call, whatever the blocks.
 
 The ratio is reduced to up / down. Between two input samples lie `up` places; the filter of each place is one
-row of a table, and an output is the product of a row with the samples around it. With few rows a block
-is one matrix product for each; with many (44.1 kHz) the rows of the block are laid out once and kept.
+row of a table, and an output is the product of a row with the samples around it. Where one rate is a multiple
+of the other, a block is one matrix product; else (44.1 kHz) the rows of the block are laid out once and kept.
 
 The filter is a sinc under a Kaiser window, flat to 90 % of the lower Nyquist frequency. It looks `_WINGS`
 samples of the lower rate ahead, which is the delay: 2 ms where a rate is 8000 Hz. soxr's streams are
@@ -25,7 +25,7 @@ _WINGS = 16
 _CUTOFF = 0.93
 """Middle of the transition, relative to the lower Nyquist frequency."""
 _KAISER_BETA = 7.0
-_FEW_ROWS = 12
+_LONG = 4096
 
 
 def taps_at(places: NDArray[np.float64], slower: float, cutoff: float = _CUTOFF) -> NDArray[np.float32]:
@@ -81,8 +81,8 @@ class Resampler:
         count = max(0, -(-ahead // self._down))
         # What sliding_window_view gives, without its checks, which cost as much as the filter.
         windows = np.ndarray((len(signal) - self._taps + 1, self._taps), np.float32, signal, 0, (4, 4))
-        if self._up <= _FEW_ROWS:
-            out = self._by_rows(windows, count)
+        if self._down == 1 or self._up == 1:
+            out = self._in_groups(windows, count)
         else:
             starts, taps = _gathered(self._up, self._down, self._phase, count)
             out = np.einsum("ij,ij->i", windows[starts], taps)
@@ -90,15 +90,14 @@ class Resampler:
         self._history = signal[len(samples) :]
         return rounded(out)
 
-    def _by_rows(self, windows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-        """Outputs `up` apart share their row and lie `down` inputs apart: a product for each row."""
-        out = np.empty(count, np.float32)
-        for first in range(min(self._up, count)):
-            start, row = divmod(self._phase + first * self._down, self._up)
-            places = -(-(count - first) // self._up)
-            group = windows[start + 1 : start + 2 + (places - 1) * self._down : self._down]
-            out[first :: self._up] = group @ self._table[row]
-        return out
+    def _in_groups(self, windows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+        """Where each window gives all `up` outputs that lie in it: one matrix product."""
+        start, row = divmod(self._phase, self._up)
+        groups = -(-(row + count) // self._up)
+        own = windows[start + 1 :: self._down][:groups]
+        if groups < _LONG:  # laid out it is quicker, but takes a hundred times the room
+            own = np.ascontiguousarray(own)
+        return (own @ self._table.T).reshape(-1)[row : row + count]
 
 
 def rounded(sound: NDArray[np.float32]) -> Samples:
