@@ -13,6 +13,7 @@ from sipmedia.errors import CallFailed, InvalidCallState
 from sipmedia.events import EndedBy, Ringing
 from sipmedia.offer_answer import refusal
 from sipmedia.parties import CallState
+from sipmedia.reason import reason_header
 from sipmedia.transfer import TransferringCall
 
 
@@ -89,6 +90,14 @@ class AnsweringCall(TransferringCall):
         """Reject for a reason of the phone's own; nothing happens when it is too late for that."""
         if self._undecided:
             self._reject(status, None)
+
+    def abandon(self) -> None:
+        """Whoever was to serve the call failed, and it would stay up in silence: 500, or BYE when answered."""
+        if self._undecided:
+            self._reject(500, None)
+        elif self.state is CallState.ANSWERED or self._answering:
+            self.usage.bye(reason_header(500))
+            self._finish("local", None, reason_phrase(500))
 
     def ring_unless_taken(self) -> None:
         """Ring, if the application has not answered, refused or rung already."""

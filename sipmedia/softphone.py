@@ -57,7 +57,7 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone, AsyncWith):
     ``media`` is a running :class:`media.MediaManager` to share, or the settings of one that the phone makes
     and closes itself. Events: ``incoming_call``, ``call_created``, ``registered``, ``registration_failed``,
     ``unregistered``, ``error`` (:mod:`sipmedia.events`). A call that no ``incoming_call`` handler is there
-    for is answered 480, one whose handler raised 500.
+    for is answered 480, one whose handler raised 500 (or BYE, when the handler had answered it).
     """
 
     def __init__(
@@ -302,7 +302,7 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone, AsyncWith):
     def handler_failed(self, event: object, error: Exception) -> None:
         """A handler of ours raised: a caller must not wait for it."""
         if isinstance(event, IncomingCall):
-            event.call.refuse(500)
+            event.call.abandon()
 
     def _on_message(self, message: TracedMessage) -> None:
         call_id = call_id_of(message.data)

@@ -315,10 +315,10 @@ class CallSound(Emitter):
 
     def _open_session(self) -> MediaSession:
         session = self._media.session
+        if self._closing or (session is not None and not self._session_open):
+            raise CallEnded("the call is over")
         if session is None:
             raise InvalidCallState("the call has no media yet: wait until it is answered")
-        if not self._session_open:
-            raise CallEnded("the call is over")
         return session
 
     def _agreed_session(self, doing: str) -> MediaSession:
@@ -340,6 +340,10 @@ class CallSound(Emitter):
             source = await loop.run_in_executor(
                 None, lambda: FilePlayback(file, session.rate, work, repeat=repeat)
             )
-            playback.begin(session, source)
         except MediaError as error:
             playback.fail(error)
+            return
+        if self._closing:
+            playback.finish(completed=False)
+        else:
+            playback.begin(session, source)

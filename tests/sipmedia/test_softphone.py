@@ -3,13 +3,17 @@
 import asyncio
 import socket
 import threading
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from media import ManagerConfig, MediaManager, PortRange, PortsExhausted
 from sipmedia import (
     Account,
     AddressInUse,
+    CallEnded,
     CallFailed,
     CallState,
     IncomingCall,
@@ -53,6 +57,46 @@ def test_a_handler_that_raises_gives_500_and_an_error_event(
             assert failed.value.status == 500
             assert "out of order" in str((await error).error)
         assert "out of order" in caplog.text
+
+    run(test())
+
+
+def test_a_handler_that_raises_after_it_answered_ends_the_call() -> None:
+    """Nobody would serve it any more: the caller would listen to silence until it gives up."""
+
+    async def fail(event: IncomingCall) -> None:
+        await event.call.answer()
+        raise RuntimeError("out of order")
+
+    async def test() -> None:
+        async with pair(fail) as phones:
+            call = await phones.alice.call(phones.bobs_uri)
+            ended = await asyncio.wait_for(call.ended(), 5)
+            assert (ended.by, ended.reason) == ("remote", "Server Internal Error")
+
+    run(test())
+
+
+def test_playing_to_a_far_end_that_hangs_up_at_once(tmp_path: Path) -> None:
+    """What is played is cut short, or too late; neither is a fault of the session's."""
+    file = tmp_path / "hello.wav"
+    soundfile.write(file, np.zeros(8000, np.int16), 8000)
+
+    async def hang_up(event: IncomingCall) -> None:
+        await event.call.answer()
+        await event.call.hangup()
+
+    async def test() -> None:
+        async with pair(hang_up) as phones:
+            call = await phones.alice.call(phones.bobs_uri)
+            try:
+                assert not await call.play(file)
+            except CallEnded:
+                pass
+            await call.ended()
+            for verb in (lambda: call.play(file), lambda: call.write(b""), call.clear, call.frames):
+                with pytest.raises(CallEnded):
+                    verb()
 
     run(test())
 
