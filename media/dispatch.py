@@ -157,7 +157,13 @@ class Dispatcher:
                     return
                 work, droppable = self._work.popleft()
                 self._droppable -= droppable
-            guarded(work)
+            try:
+                guarded(work)
+            except BaseException:  # SystemExit and KeyboardInterrupt go their way; what is left is still done
+                with self._wakeup:
+                    self._scheduled = False
+                    self._wake_locked()
+                raise
 
     def _run(self) -> None:
         """The event thread."""

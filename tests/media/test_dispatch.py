@@ -123,6 +123,33 @@ def test_work_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_a_handler_that_ends_the_program_does_not_end_the_events() -> None:
+    """SystemExit goes its way, out of the loop; what the clean-up waits for still comes."""
+    loop = asyncio.new_event_loop()
+    dispatcher = Dispatcher(time.monotonic)
+    done: list[int] = []
+
+    async def begin() -> None:
+        dispatcher.start()
+
+    def leave() -> None:
+        raise SystemExit(1)
+
+    async def clean_up() -> None:
+        dispatcher.post(partial(done.append, 2))
+        await asyncio.sleep(0)
+
+    loop.run_until_complete(begin())
+    dispatcher.post(leave)
+    dispatcher.post(partial(done.append, 1))
+    with pytest.raises(SystemExit):
+        loop.run_forever()
+    loop.run_until_complete(clean_up())
+    assert done == [1, 2]
+    dispatcher.stop()
+    loop.close()
+
+
 @pytest.mark.parametrize("with_loop", [True, False])
 def test_every(with_loop: bool) -> None:
     """Until it returns False; a second request while it runs changes nothing."""
