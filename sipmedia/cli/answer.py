@@ -41,7 +41,7 @@ async def answer_calls(
     """
     try:
         phone = make_phone(settings, out, user=user, usual_bind=_USUAL)
-        with stop_by_signal() as stop:
+        with stop_by_signal(out) as stop:
             async with talking(settings, out, echo=echo, attended=sys.stdin.isatty()) as talker:
                 has_devices = talker is not None  # what is wrong with them is said now, not to a caller
             async with phone:

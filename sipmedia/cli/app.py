@@ -17,7 +17,7 @@ from sipmedia.cli.addresses import default_bind
 from sipmedia.cli.answer import answer_calls
 from sipmedia.cli.call import place_call
 from sipmedia.cli.device_choice import DeviceChoice
-from sipmedia.cli.exits import EPILOG, Exit
+from sipmedia.cli.exits import EPILOG, Exit, unread
 from sipmedia.cli.option_groups import with_groups
 from sipmedia.cli.options import Codecs, Json, RtpPorts
 from sipmedia.cli.output import Output, use_utf8
@@ -68,7 +68,8 @@ def call(
         duration=duration,
         devices=replace(settings.devices, ring=ring),
     )
-    _run(place_call(uri, settings, Output(as_json=json)))
+    out = Output(as_json=json)
+    _run(place_call(uri, settings, out), out)
 
 
 @app.command(epilog=EPILOG)
@@ -113,7 +114,7 @@ def answer(
         settings, bind=bind, duration=duration, devices=replace(settings.devices, ring=ring_on)
     )
     out = Output(as_json=json)
-    _run(answer_calls(settings, out, calls=calls, ring=ring_s, echo=echo, reject=reject))
+    _run(answer_calls(settings, out, calls=calls, ring=ring_s, echo=echo, reject=reject), out)
 
 
 @app.command(epilog=EPILOG)
@@ -137,7 +138,8 @@ def register(
     """Register an account, stay registered, and show what happens; nothing else is done with it."""
     from sipmedia.cli.register import keep_registered
 
-    _run(keep_registered(account, Output(as_json=json), bind=bind, seconds=duration))
+    out = Output(as_json=json)
+    _run(keep_registered(account, out, bind=bind, seconds=duration), out)
 
 
 class Algorithm(StrEnum):
@@ -202,10 +204,11 @@ def registrar(
 
     if tls_certificate is None and (tls_key is not None or tls_port is not None):
         raise typer.BadParameter("there is no TLS without it", param_hint="--tls-certificate")
+    out = Output(as_json=json)
     _run(
         serve_domain(
             domain,
-            Output(as_json=json),
+            out,
             bind=bind,
             users=user or (),
             password_envs=password_env or (),
@@ -213,7 +216,8 @@ def registrar(
             algorithms=algorithm or (),
             tls=TlsSettings(tls_certificate, tls_key),
             tls_port=tls_port,
-        )
+        ),
+        out,
     )
 
 
@@ -243,13 +247,13 @@ def devices(
     choice = replace(choice, ring=ring)
     out = Output(as_json=json)
     if save:
-        _run(save_devices(choice, out))
+        _run(save_devices(choice, out), out)
     elif test:
-        _run(test_devices(choice, out, seconds))
+        _run(test_devices(choice, out, seconds), out)
     elif loopback:
-        _run(hear_yourself(choice, out, seconds))
+        _run(hear_yourself(choice, out, seconds), out)
     else:
-        _run(show_devices(choice, out))
+        _run(show_devices(choice, out), out)
 
 
 @app.command(epilog=EPILOG)
@@ -268,15 +272,17 @@ def demo(
     """Place a real call between two phones on this machine, show it, save it, and prove that both heard."""
     from sipmedia.cli.demo_command import show_demo
 
+    told = Output(as_json=json)
     _run(
         show_demo(
             out,
-            Output(as_json=json),
+            told,
             alice_bind=alice_bind,
             bob_bind=bob_bind,
             rtp_ports=rtp_ports,
             codecs=tuple(codecs or ()),
-        )
+        ),
+        told,
     )
 
 
@@ -294,10 +300,10 @@ def _ring(values: list[str]) -> tuple[float, str | None]:
     return seconds, device
 
 
-def _run(command: Coroutine[Any, Any, Exit]) -> NoReturn:
+def _run(command: Coroutine[Any, Any, Exit], out: Output) -> NoReturn:
     use_utf8()
     try:
         code = asyncio.run(command)
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
-    raise typer.Exit(code)
+    raise typer.Exit(unread(code) if out.lost else code)

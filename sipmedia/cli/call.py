@@ -24,7 +24,7 @@ async def place_call(target: str, settings: Settings, out: Output, *, user: str 
     """Call ``target``, lead the conversation, and say how it went."""
     try:
         phone = make_phone(settings, out, user=user, usual_bind="0.0.0.0:0", target=target)
-        with stop_by_signal() as stop:
+        with stop_by_signal(out) as stop:
             async with phone, talking(settings, out) as talker:
                 if settings.account.given:
                     await phone.register()

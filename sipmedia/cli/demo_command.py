@@ -29,7 +29,7 @@ async def show_demo(
     """Run the demo before somebody's eyes; 0 when each heard the other."""
     folder = folder or Path("calls") / time.strftime("demo-%Y%m%d-%H%M%S")
     try:
-        with stop_by_signal() as stop:
+        with stop_by_signal(out) as stop:
             demo = asyncio.ensure_future(
                 run_demo(
                     folder,
@@ -44,7 +44,8 @@ async def show_demo(
             if not demo.done():
                 demo.cancel()
                 await asyncio.gather(demo, return_exceptions=True)
-                out.error("interrupted")
+                if not out.lost:
+                    out.error("interrupted")
                 return Exit.INTERRUPTED
             report = demo.result()
     except (SipMediaError, MediaError, OSError) as error:
@@ -94,19 +95,19 @@ def _show(report: DemoReport, out: Output) -> None:
             audio.codec or "none",
             f"{audio.mos:.1f}" if audio.mos is not None else "-",
         )
-    out.console.print(table)
-    out.console.print()
+    out.show(table)
+    out.show()
     for each in report.heard:
         delay = f", {each.delay_ms:.0f} ms from mouth to ear" if each.delay_ms is not None else ""
         mark, style = ("✔", "green") if each.good else ("✘", "bold red")
-        out.console.print(
+        out.show(
             f"[{style}]{mark}[/] {each.listener} heard {each.speaker}: correlation {each.score:.3f}{delay}"
         )
     for listener, pressed in report.keys.items():
-        out.console.print(f"  {listener} heard the keys {pressed or 'none'}")
-    out.console.print()
+        out.show(f"  {listener} heard the keys {pressed or 'none'}")
+    out.show()
     for path in report.files:
-        out.console.print(f"  {path}", markup=False)
-    out.console.print()
+        out.show(f"  {path}", markup=False)
+    out.show()
     for failure in report.failures:
         out.error(failure)

@@ -56,7 +56,7 @@ async def show_devices(choice: DeviceChoice, out: Output) -> Exit:
         uses = [name for name, index in chosen.items() if index == device.index]
         out.event("device", **_fields(device), used_for=uses)
     if devices and not out.as_json:
-        out.console.print(_table(devices, chosen))
+        out.show(_table(devices, chosen))
     for name, index in chosen.items():
         if isinstance(index, str):
             out.event("unusable", f"{name}: {index}", direction=name, reason=index)
@@ -134,7 +134,7 @@ async def hear_yourself(choice: DeviceChoice, out: Output, seconds: float) -> Ex
 @asynccontextmanager
 async def _opened(choice: DeviceChoice, out: Output) -> AsyncIterator[tuple[Talker | None, Stop]]:
     """The headset of a choice; None, and why is told, when it cannot be opened."""
-    with stop_by_signal() as stop:
+    with stop_by_signal(out) as stop:
         talker: Talker | None = None
         try:
             used = choice.completed(saved_choice())

@@ -27,6 +27,7 @@ class Exit(enum.IntEnum):
     REFUSED = 18
     DEVICE = 19
     NOT_REGISTERED = 20
+    UNREAD = 21
     INTERRUPTED = 130
 
     @property
@@ -49,6 +50,7 @@ _WORDS = {
     Exit.REFUSED: "refused for another reason",
     Exit.DEVICE: "a microphone or loudspeaker that was named cannot be used",
     Exit.NOT_REGISTERED: "the registrar refused the account, or did not answer",
+    Exit.UNREAD: "what it had to tell could not be written: nobody reads it, or the disk is full",
     Exit.INTERRUPTED: "interrupted before anybody answered",
 }
 
@@ -92,6 +94,11 @@ def exit_for(error: Exception) -> Exit:
             return Exit.DEVICE
         case _:
             return Exit.ERROR
+
+
+def unread(code: Exit) -> Exit:
+    """The exit code of a command that was to end with ``code``, but ended because its output was lost."""
+    return Exit.UNREAD if code in (Exit.TALKED, Exit.NO_AUDIO, Exit.INTERRUPTED) else code
 
 
 def failed(error: Exception, out: Output, **fields: object) -> Exit:

@@ -9,6 +9,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_restoring: list[Callable[[], None]] = []
+"""What a process that breaks off has to do; the terminal is its own only once."""
+
+
+def restore_terminal() -> None:
+    """Leave the terminal as it was found, for a process that ends without further ado."""
+    for restore in _restoring:
+        restore()
+
 
 @contextmanager
 def keyboard(press: Callable[[str], None]) -> Iterator[None]:
@@ -53,8 +62,14 @@ def _one_by_one() -> Iterator[None]:
     import tty
 
     before = termios.tcgetattr(sys.stdin)
+
+    def restore() -> None:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+    _restoring.append(restore)
     tty.setcbreak(sys.stdin)
     try:
         yield
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        _restoring.remove(restore)
+        restore()

@@ -25,7 +25,7 @@ async def keep_registered(
         phone = Softphone(account, bind=bind or bind_for(account))
         phone.on("error", out.trouble)
         tell_registrations(phone, out)
-        with stop_by_signal() as stop:
+        with stop_by_signal(out) as stop:
             async with phone:
                 address = format_address(*phone.address)
                 out.event("listening", f"listening on {address}", address=address)

@@ -42,7 +42,7 @@ async def serve_domain(
         registrar.on("routed", lambda event: _on_routed(event, out))
         registrar.on("refused", lambda event: _on_refused(event, out))
         registrar.on("error", out.trouble)
-        with stop_by_signal() as stop:
+        with stop_by_signal(out) as stop:
             async with registrar:
                 address = format_address(*registrar.address)
                 known = registrar.policy.users
