@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dialog.address import NameAddr
+from dialog.addressee import as_request_uri
 from dialog.flow import Flow
 from dialog.message import Request, Response
 from dialog.uri import SipUri, Uri
@@ -186,11 +187,3 @@ def next_hop(request: Request) -> Uri:
         if isinstance(first, SipUri) and first.is_loose_router:
             return first
     return request.uri
-
-
-def as_request_uri(uri: SipUri) -> SipUri:
-    """Without what must not stand in a Request-URI (section 19.1.1, table 1)."""
-    if not uri.headers and "method" not in uri.params:
-        return uri
-    params = {name: value for name, value in uri.params.items() if name != "method"}
-    return SipUri(uri.user, uri.host, uri.port, params, (), uri.scheme, uri.password)

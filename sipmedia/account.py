@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dialog.address import NameAddr
+from dialog.addressee import as_request_uri
 from dialog.digest import Credentials
 from dialog.errors import LocalProtocolError, ParseError
 from dialog.registration import RegistrationSettings
@@ -54,11 +55,14 @@ class Account:
 
     def __post_init__(self) -> None:
         try:
-            user = SipUri.parse(self.uri).user
+            uri = SipUri.parse(self.uri)
+            user = uri.user
         except ParseError:
             user = None
         if not user:
             raise InvalidAddress(f"{self.uri!r} is no SIP identity: write it like sip:alice@example.org")
+        if not self.uri.isascii():
+            object.__setattr__(self, "uri", str(as_request_uri(uri)))
         for server in (self.registrar, self.outbound_proxy):
             if server:
                 self._server(server)

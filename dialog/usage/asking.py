@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from dialog.address import NameAddr
+from dialog.addressee import addressee
 from dialog.errors import LocalProtocolError, ParseError
 from dialog.message import Request, Response
 from dialog.transaction.client import ClientTransaction
@@ -23,12 +24,12 @@ def outside_request(
     method: str,
     target: str,
     from_: NameAddr | str,
-    headers: Iterable[tuple[str, str]] = (),
+    headers: Sequence[tuple[str, str]] = (),
     body: bytes = b"",
 ) -> Request:
     """A request to `target` without Via and Contact; LocalProtocolError for an unreadable address."""
     try:
-        uri = parse_uri(target)
+        whom = addressee(parse_uri(target), headers)
         sender = from_ if isinstance(from_, NameAddr) else NameAddr.parse(from_, "From")
     except ParseError as error:
         raise LocalProtocolError(f"cannot send {method} to {target!r} as {from_}: {error.reason}") from error
@@ -36,13 +37,14 @@ def outside_request(
     fields = [
         ("Max-Forwards", "70"),
         ("From", str(sender.with_tag(core.new_tag()))),
-        ("To", f"<{uri}>"),
+        ("To", whom.to),
         ("Call-ID", core.new_call_id()),
         ("CSeq", f"{core.new_sequence()} {method}"),
         *core.client_headers,
         *headers,
+        *whom.fields,
     ]
-    return Request(method, uri, fields, body)
+    return Request(method, whom.uri, fields, body)
 
 
 class Asked:

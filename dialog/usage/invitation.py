@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dialog.address import NameAddr
+from dialog.addressee import addressee
 from dialog.errors import LocalProtocolError, ParseError
 from dialog.message import Request
 from dialog.uri import SipUri
@@ -25,7 +26,7 @@ def invitation(
 ) -> Request:
     """An INVITE without Via and Contact. LocalProtocolError for an unusable target, sender or body."""
     try:
-        uri = SipUri.parse(target)
+        whom = addressee(SipUri.parse(target), headers)
         sender = from_ if isinstance(from_, NameAddr) else NameAddr.parse(from_, "From")
     except ParseError as error:
         raise LocalProtocolError(f"cannot call {target!r} as {from_}: {error.reason}") from error
@@ -33,18 +34,19 @@ def invitation(
     fields = [
         ("Max-Forwards", "70"),
         ("From", str(sender.with_tag(core.new_tag()))),
-        ("To", f"<{uri}>"),
+        ("To", whom.to),
         ("Call-ID", core.new_call_id()),
         ("CSeq", f"{core.new_sequence()} INVITE"),
         *core.client_headers,
         *core.capabilities,
         *headers,
+        *whom.fields,
     ]
     if core.config.reliable_provisional == "required":
         fields.append(("Require", RELIABLE))
     if body:
         fields.append(("Content-Type", content_type))
-    return Request("INVITE", uri, fields, body or b"")
+    return Request("INVITE", whom.uri, fields, body or b"")
 
 
 def check_line(reason: str | None) -> None:

@@ -108,8 +108,10 @@ class InviteUsage(SessionUsage):
 
     @property
     def remote_uri(self) -> NameAddr:
-        """The other side, as the INVITE named it."""
-        return (self.request.to if self.role is Role.UAC else self.request.from_).with_tag(None)
+        """The other side: who called, or the URI that was called, by which it can be called again."""
+        if self.role is Role.UAC:
+            return NameAddr(self.request.uri)
+        return self.request.from_.with_tag(None)
 
     @property
     def is_trusted(self) -> bool:

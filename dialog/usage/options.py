@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Literal
 
 from dialog.address import NameAddr
+from dialog.addressee import addressee
 from dialog.config import UserAgentConfig
 from dialog.events import OptionsAnswered
 from dialog.incoming import IncomingRequest
@@ -43,18 +44,19 @@ class OptionsQuery:
     def __init__(self, core: Core, target: str, from_: NameAddr | str) -> None:
         self._core = core
         self._target = target
-        uri = SipUri.parse(target)
+        whom = addressee(SipUri.parse(target))
         sender = from_ if isinstance(from_, NameAddr) else NameAddr.parse(from_, "From")
         self._request = Request(
             "OPTIONS",
-            uri,
+            whom.uri,
             [
                 ("Max-Forwards", "70"),
                 ("From", str(sender.with_tag(core.new_tag()))),
-                ("To", f"<{uri}>"),
+                ("To", whom.to),
                 ("Call-ID", core.new_call_id()),
                 ("CSeq", f"{core.new_sequence()} OPTIONS"),
                 ("Accept", ", ".join(core.config.accept)),
+                *whom.fields,
             ],
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dialog.address import NameAddr
-from dialog.dialog import as_request_uri
+from dialog.addressee import as_request_uri
 from dialog.uri import SipUri, Uri
 
 FOLLOWED = frozenset({300, 301, 302})

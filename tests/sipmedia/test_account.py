@@ -5,6 +5,12 @@ import pytest
 from sipmedia import Account, InvalidAddress
 
 
+def test_other_characters_than_ascii_are_escaped() -> None:
+    account = Account("sip:b\xf6b@h", display_name="B\xf6b")
+    assert (account.uri, account.user) == ("sip:b%C3%B6b@h", "b\xf6b")
+    assert str(account.address).endswith("<sip:b%C3%B6b@h>")
+
+
 def test_an_identity() -> None:
     account = Account("sip:alice@example.org:5070", 'Alice "Al" Smith')
     assert account.user == "alice"

@@ -35,7 +35,8 @@ def test_a_call_and_its_events(pair: Pair) -> None:
     assert answer.early_dialog == theirs.confirmed_dialog.key[1]
     assert mine.call_id == theirs.call_id
     assert str(theirs.remote_uri) == str(mine.local_uri) == "<sip:alice@example.com>"
-    assert str(theirs.local_uri) == str(mine.remote_uri) == "<sip:bob@192.0.2.2:5060>"
+    assert str(theirs.local_uri) == "<sip:bob@192.0.2.2>"
+    assert str(mine.remote_uri) == "<sip:bob@192.0.2.2:5060>"
 
 
 @pytest.mark.parametrize("by", ["caller", "callee"])
