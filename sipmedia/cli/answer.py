@@ -166,6 +166,10 @@ class _Desk:
             self._out.error(str(error))
             await call.ended()
             return exit_for(error)
+        except (SipMediaError, MediaError) as error:  # a file that is gone, say: the next call may do better
+            self._out.error(str(error))
+            await call.hangup()
+            return exit_for(error)
 
     async def _call_the_person(self, call: Call, talker: Talker) -> None:
         """Ring, until Enter is pressed or for as long as was asked for."""

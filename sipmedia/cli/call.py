@@ -22,6 +22,7 @@ from sipmedia.events import Progress, Redirected, Ringing
 
 async def place_call(target: str, settings: Settings, out: Output, *, user: str = "caller") -> Exit:
     """Call ``target``, lead the conversation, and say how it went."""
+    call: Call | None = None
     try:
         phone = make_phone(settings, out, user=user, usual_bind="0.0.0.0:0", target=target)
         with stop_by_signal(out) as stop:
@@ -33,7 +34,10 @@ async def place_call(target: str, settings: Settings, out: Output, *, user: str 
                 out.event("calling", f"calling {call.remote_uri}", to=call.remote_uri, call_id=call.call_id)
                 code = await _lead(call, settings, out, stop, talker)
     except (SipMediaError, MediaError) as error:
-        return failed(error, out)
+        if call is None:
+            return failed(error, out)
+        code = exit_for(error)
+        out.error(str(error))
     if settings.trace is not None:
         save_trace(call, settings.trace, out)
     out.ladder(call.trace)

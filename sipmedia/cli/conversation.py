@@ -21,6 +21,8 @@ from sipmedia.cli.talking import Talker
 from sipmedia.config import format_address
 from sipmedia.errors import CallEnded, CallFailed
 from sipmedia.events import Dtmf, Held, MediaStarted, Resumed
+from sipmedia.parties import CallState
+from sipmedia.playback import CallRecording
 
 
 class Conversation:
@@ -49,19 +51,11 @@ class Conversation:
 
     async def talk(self, *, echo: bool = False, hang_up_after_playing: bool) -> Exit:
         """Lead the call until it ends, then say what was heard; the exit code it deserves."""
-        call, settings = self.call, self._settings
-        session = call.session
-        assert session is not None  # it is answered
-        session.add_sink(self.ear)
+        call = self.call
         self._out.event("answered", f"answered, {call.codec or 'no audio'}", codec=call.codec)
         recording = None
-        if settings.record is not None:
-            path = numbered(settings.record, self._number)
-            recording = call.record(path, layout="stereo" if settings.stereo else "received")
-        if echo:
-            call.echo()
-        elif self._talker is not None:
-            self._talker.join(call)
+        if call.state is not CallState.ENDED:  # some hang up in the moment in which they answer
+            recording = self._begin(echo)
         work = asyncio.ensure_future(self._say(hang_up_after_playing))
         try:
             async with self._keys():
@@ -76,6 +70,21 @@ class Conversation:
         if recording is not None:
             tell_recorded(await recording.stop(), self._out)
         return verdict(self.call)
+
+    def _begin(self, echo: bool) -> CallRecording | None:
+        """Listen, and connect what is to be heard with what hears; gives the recording that was asked for."""
+        call, settings = self.call, self._settings
+        assert call.session is not None  # it is answered
+        call.session.add_sink(self.ear)
+        recording = None
+        if settings.record is not None:
+            path = numbered(settings.record, self._number)
+            recording = call.record(path, layout="stereo" if settings.stereo else "received")
+        if echo:
+            call.echo()
+        elif self._talker is not None:
+            self._talker.join(call)
+        return recording
 
     @asynccontextmanager
     async def _keys(self) -> AsyncIterator[None]:
@@ -106,6 +115,8 @@ class Conversation:
 
     async def _say(self, hang_up_after_playing: bool) -> None:
         settings, call = self._settings, self.call
+        if call.state is CallState.ENDED:
+            return
         if settings.dtmf:
             self._out.event("dtmf_sent", f"pressing {settings.dtmf}", digits=settings.dtmf)
             await call.send_dtmf(settings.dtmf)

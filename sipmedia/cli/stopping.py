@@ -15,7 +15,7 @@ from sipmedia.cli.exits import Exit
 from sipmedia.cli.keyboard import restore_terminal
 from sipmedia.cli.output import Output
 
-_ONE_WISH_S = 0.1
+_ONE_WISH_S = 0.3
 """Signals that follow each other faster are one: `timeout` sends its own twice."""
 
 

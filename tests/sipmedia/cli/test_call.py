@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from sipmedia import Account, IncomingCall, PhoneConfig, Softphone
 from sipmedia.cli.addresses import complete, default_bind, own_host
@@ -102,6 +103,53 @@ def test_answered_but_nothing_heard(capsys: pytest.CaptureFixture[str]) -> None:
 
     run(test())
     assert {"event": "heard", "packets": 0}.items() <= lines(capsys.readouterr().out)[-2].items()
+
+
+@pytest.mark.parametrize("duration", [None, 0, 0.5])
+def test_a_far_end_that_hangs_up_as_soon_as_it_has_answered(
+    duration: float | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "hello.wav", np.zeros(800, np.int16), 8000)
+
+    async def test() -> None:
+        async with ScriptedPeer() as peer:
+            wanted = cli_settings(
+                duration=duration, play=tmp_path / "hello.wav", dtmf="1", record=tmp_path / "heard.wav"
+            )
+            calling = asyncio.ensure_future(
+                place_call(f"sip:x@127.0.0.1:{peer.port}", wanted, Output(as_json=True))
+            )
+            invite = await peer.expect("INVITE")
+            peer.respond(invite, 200, sdp=sdp())
+            peer.request_like(invite, "BYE", 1)
+            assert await calling is Exit.NO_AUDIO
+
+    run(test())
+    captured = capsys.readouterr()
+    events = {event["event"]: event for event in lines(captured.out)}
+    assert captured.err == ""
+    assert events["ended"]["by"] == events["summary"]["ended_by"] == "remote"
+    assert events["summary"]["call_id"]
+
+
+def test_a_call_that_breaks_off_is_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = tmp_path / "hello.wav"
+    soundfile.write(gone, np.zeros(800, np.int16), 8000)
+
+    async def test() -> None:
+        async with ScriptedPeer() as peer:
+            wanted = cli_settings(duration=None, play=gone)
+            target = f"sip:x@127.0.0.1:{peer.port}"
+            calling = asyncio.ensure_future(place_call(target, wanted, Output(as_json=True)))
+            invite = await peer.expect("INVITE")
+            gone.unlink()
+            peer.respond(invite, 200, sdp=sdp())
+            peer.respond(await peer.expect("BYE"), 200)
+            assert await calling is not Exit.TALKED
+
+    run(test())
+    summary = lines(capsys.readouterr().out)[-1]
+    assert (summary["event"], summary["ended_by"]) == ("summary", "local")
 
 
 def test_nothing_heard_is_no_fault_when_nothing_was_to_be_heard() -> None:

@@ -25,7 +25,7 @@ async def command():
             await stop.asked
             print(again, flush=True)
             if again:
-                await asyncio.sleep(0.15)
+                await asyncio.sleep(0.35)
         time.sleep(30)
 
 asyncio.run(command())
