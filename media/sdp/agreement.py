@@ -115,7 +115,11 @@ def _noise_type(entries: Iterable[RtpMap], clock_rate_hz: int) -> int | None:
 
 
 def _send_ptime(media: MediaDescription, ours_ms: int, possible_ms: Sequence[int]) -> int:
-    """How long our packets are: as they wish, else as we like, never over their maxptime."""
+    """How long our packets are: as they wish, else as we like, not over their maxptime.
+
+    Where the codec has no packet as short as they ask for, it is the shortest there is, as with other
+    devices: packets longer than asked for are better than no call, and receivers go by timestamps.
+    """
     wish = ptime_of(media) or ours_ms
     limit = min(wish, maxptime_of(media) or wish)
     return next((ptime for ptime in possible_ms if ptime <= limit), possible_ms[-1])

@@ -277,6 +277,7 @@ def test_without_telephone_event() -> None:
         ("ptime:0.125", 20, 10),
         ("ptime:200", 20, 60),
         ("maxptime:10", 20, 10),
+        ("maxptime:5", 20, 10),
         ("ptime:60|maxptime:40", 20, 40),
         ("", 40, 40),
     ],
