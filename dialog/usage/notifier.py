@@ -290,14 +290,18 @@ class Notifier:
 
 def receive_subscribe(core: Core, incoming: IncomingRequest, usage: InviteUsage | None = None) -> None:
     """A SUBSCRIBE that makes a new subscription, outside a dialog or in that of a call."""
+    known = (("Allow-Events", ", ".join(core.config.allow_events)),)
     try:
         event = EventType.of(incoming.request)
         _asked_for(incoming.request, DEFAULT_EXPIRES)
     except ParseError as error:
-        incoming.respond(error.status or 400, None if error.status == 489 else error.reason)
+        if error.status == 489:
+            incoming.respond(489, None, known)
+        else:
+            incoming.respond(error.status or 400, error.reason)
         return
     if event.package not in core.config.allow_events:
-        incoming.respond(489, None, (("Allow-Events", ", ".join(core.config.allow_events)),))
+        incoming.respond(489, None, known)
     elif core.services.notifiers >= core.config.max_usages:
         incoming.respond(503, None, (("Retry-After", "5"),))
     else:

@@ -64,6 +64,9 @@ def test_unknown_events_are_named(wire: Wire) -> None:
 def test_bad_subscribes(stranger: Stranger, lines: tuple[str, ...], status: int) -> None:
     stranger.say(stranger.request("SUBSCRIBE", *lines))
     assert stranger.statuses() == [status]
+    (answer,) = stranger.received
+    # RFC 6665 section 8.3.2: a 489 says which there are, whether the Event was unknown or missing.
+    assert (answer.headers.get("Allow-Events") == "refer") is (status == 489)
 
 
 def test_no_more_subscriptions_than_allowed(wire: Wire) -> None:
