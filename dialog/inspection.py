@@ -42,13 +42,16 @@ def inspect(request: Request, config: UserAgentConfig) -> Refusal | None:
         return Refusal(400, (), "Unsupported URI Scheme In To")
     if "Require" in request.headers:
         known = config.option_tags
-        unsupported = [tag for tag in request.require if tag.lower() not in known]
+        try:
+            unsupported = [tag for tag in request.require if tag.lower() not in known]
+        except ParseError as error:
+            return Refusal(400, (), error.reason)
         if unsupported:
             return Refusal(420, (("Unsupported", ", ".join(unsupported)),))
     if method == "INVITE":
         return (
             _inspect_body(request, config)
-            or _inspect_accept(request, config)
+            or (None if takes_descriptions(request, config) else Refusal(406))
             or _inspect_extensions(request, config)
         )
     if method == "UPDATE":
@@ -76,15 +79,16 @@ def _inspect_body(request: Request, config: UserAgentConfig) -> Refusal | None:
     return None
 
 
-def _inspect_accept(request: Request, config: UserAgentConfig) -> Refusal | None:
-    """A caller that takes none of our session descriptions cannot be answered with one (section 20.1)."""
+def takes_descriptions(request: Request, config: UserAgentConfig) -> bool:
+    """Whether the answer may hold a session description of ours: Accept (section 20.1), if it can be read."""
     if "Accept" not in request.headers:
-        return None
-    ranges = {text.partition(";")[0].strip().lower() for text in request.headers.split_all("Accept")}
-    for known in config.accept:
-        if ranges & {known, known.partition("/")[0] + "/*", "*/*"}:
-            return None
-    return Refusal(406)
+        return True
+    try:
+        elements = request.headers.split_all("Accept")
+    except ParseError:
+        return True
+    ranges = {text.partition(";")[0].strip().lower() for text in elements}
+    return any(ranges & {known, known.partition("/")[0] + "/*", "*/*"} for known in config.accept)
 
 
 def _inspect_extensions(request: Request, config: UserAgentConfig) -> Refusal | None:

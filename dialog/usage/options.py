@@ -10,6 +10,7 @@ from dialog.addressee import addressee
 from dialog.config import UserAgentConfig
 from dialog.events import OptionsAnswered
 from dialog.incoming import IncomingRequest
+from dialog.inspection import takes_descriptions
 from dialog.message import Request, Response
 from dialog.transaction.client import ClientTransaction
 from dialog.uri import SipUri
@@ -23,10 +24,13 @@ _log = logging.getLogger(__name__)
 def answer_options(
     config: UserAgentConfig, capabilities: tuple[tuple[str, str], ...], incoming: IncomingRequest
 ) -> None:
-    """The 200 to an OPTIONS, in or out of a dialog: what an INVITE would find here (section 11.2)."""
+    """The 200 to an OPTIONS, in or out of a dialog: what an INVITE would find here (section 11.2).
+
+    A session description goes with it unless the sender takes none, or not ours (Accept).
+    """
     headers = [("Contact", incoming.contact), *capabilities, ("Accept", ", ".join(config.accept))]
     body = b""
-    if config.options_body is not None:
+    if config.options_body is not None and takes_descriptions(incoming.request, config):
         try:
             body = config.options_body()
         except Exception:  # the application's own code: the peer is answered all the same

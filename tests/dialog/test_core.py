@@ -65,6 +65,32 @@ def test_options_says_what_we_can(wire: Wire) -> None:
     assert (response.body, response.content_type) == (b"v=0 capabilities", "application/sdp")
 
 
+@pytest.mark.parametrize(
+    ("accept", "told"),
+    [
+        ("text/plain", False),
+        ("", False),
+        ("application/sdp;level=1, text/plain", True),
+        ("application/*", True),
+        ("*/*", True),
+        ('"text/plain, application/sdp', True),  # unreadable: as if it were not there
+    ],
+)
+def test_options_answers_with_a_description_to_who_takes_it(wire: Wire, accept: str, told: bool) -> None:
+    bob = wire.party(("192.0.2.2", 5060), UserAgentConfig(options_body=lambda: b"v=0"))
+    stranger = wire.stranger(("192.0.2.66", 5066), bob)
+    response = only(stranger.say(stranger.request("OPTIONS", f"Accept: {accept}")))
+    assert (response.status, response.body) == (200, b"v=0" if told else b"")
+    assert (response.content_type == "application/sdp") is told
+    assert response.headers.get("Accept") == "application/sdp"
+
+
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "BYE"])
+def test_a_require_that_cannot_be_read_is_answered_400(pair: Pair, stranger: Stranger, method: str) -> None:
+    response = only(stranger.say(stranger.request(method, 'Require: "x, y')))
+    assert (response.status, response.reason) == (400, "Unbalanced Quotes Or Brackets")
+
+
 def test_options_is_answered_500_when_the_application_cannot_say(
     wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
