@@ -8,6 +8,7 @@ import socket
 from dialog.errors import ParseError
 from dialog.uri import SipUri
 from sipmedia.account import Account
+from sipmedia.errors import InvalidAddress
 
 
 def complete(target: str, domain: str = "") -> str:
@@ -17,6 +18,27 @@ def complete(target: str, domain: str = "") -> str:
     if domain and not any(mark in target for mark in "@.:"):
         return f"sip:{target}@{domain}"
     return f"sip:{target}"
+
+
+def dialable(target: str, domain: str = "") -> str:
+    """The URI to call for what was typed, with ``domain`` for a bare name.
+
+    :raises InvalidAddress: with what to write instead; at once, before a name is looked up as a host.
+    """
+    if not domain and target != "localhost" and not any(mark in target for mark in "@.:"):
+        raise InvalidAddress(
+            f"{target!r} has no host: write {target or 'bob'}@192.0.2.5, for instance, or name the account "
+            "whose domain it is in (--account, or --user and --domain)"
+        )
+    uri = complete(target, domain)
+    try:
+        if not uri.lower().startswith("tel:"):
+            SipUri.parse(uri)
+    except ParseError as error:
+        raise InvalidAddress(
+            f"cannot call {target!r}: {error.reason}; write sip:bob@192.0.2.5:5060, for instance"
+        ) from error
+    return uri
 
 
 def default_bind(target: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from media import MediaError
 from sipmedia.call import Call
-from sipmedia.cli.addresses import complete
+from sipmedia.cli.addresses import dialable
 from sipmedia.cli.conversation import Conversation
 from sipmedia.cli.exits import Exit, exit_for, failed
 from sipmedia.cli.outcome import save_trace, summary_of
@@ -25,12 +25,13 @@ async def place_call(target: str, settings: Settings, out: Output, *, user: str 
     call: Call | None = None
     try:
         phone = make_phone(settings, out, user=user, usual_bind="0.0.0.0:0", target=target)
+        domain = phone.accounts[0].domain if settings.account.given else ""
+        whom = dialable(target, domain)
         with stop_by_signal(out) as stop:
             async with phone, talking(settings, out) as talker:
                 if settings.account.given:
                     await phone.register()
-                domain = phone.accounts[0].domain if settings.account.given else ""
-                call = phone.dial(complete(target, domain))
+                call = phone.dial(whom)
                 out.event("calling", f"calling {call.remote_uri}", to=call.remote_uri, call_id=call.call_id)
                 code = await _lead(call, settings, out, stop, talker)
     except (SipMediaError, MediaError) as error:

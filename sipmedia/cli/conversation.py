@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sipmedia.call import Call
-from sipmedia.cli.addresses import complete
+from sipmedia.cli.addresses import dialable
 from sipmedia.cli.exits import Exit
 from sipmedia.cli.keyboard import keyboard
 from sipmedia.cli.keys import HELP, Keys
@@ -100,7 +100,7 @@ class Conversation:
             self.call,
             self._out,
             talker=self._talker,
-            complete=lambda target: complete(target, domain),
+            complete=lambda target: dialable(target, domain),
             recording=numbered(Path("call.wav"), self._number),
         )
         self._out.event("keys", HELP)

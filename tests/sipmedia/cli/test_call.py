@@ -14,6 +14,7 @@ from sipmedia.cli.addresses import complete, default_bind, own_host
 from sipmedia.cli.call import place_call
 from sipmedia.cli.exits import Exit
 from sipmedia.cli.output import Output
+from sipmedia.cli.phone import make_phone
 from tests.sipmedia.kit import ScriptedPeer, cli_settings, pair, run
 from tests.sipmedia.kit.scripted import sdp
 
@@ -170,7 +171,10 @@ def test_nothing_heard_is_no_fault_when_nothing_was_to_be_heard() -> None:
     [
         ("sip:x@192.0.2.1", {}, Exit.PEER_GONE, "cannot be reached"),
         ("sip:x@host.invalid", {}, Exit.PEER_GONE, "there is no host host.invalid"),
-        ("bob", {}, Exit.PEER_GONE, "there is no host bob"),
+        ("bob", {}, Exit.ADDRESS, "'bob' has no host: write bob@192.0.2.5"),
+        ("", {}, Exit.ADDRESS, "'' has no host"),
+        ("sip:bob", {}, Exit.PEER_GONE, "there is no host bob"),
+        ("http://x", {}, Exit.ADDRESS, "cannot call 'http://x': "),
         ("sip:x@127.0.0.1", {"bind": "203.0.113.1:0"}, Exit.ADDRESS, "203.0.113.1"),
         ("sip:x@127.0.0.1", {"bind": "here:there"}, Exit.ADDRESS, "write 127.0.0.1:5060"),
         ("sip:x@127.0.0.1", {"rtp_ports": "10001-10010"}, Exit.ADDRESS, "start with 10002"),
@@ -287,3 +291,13 @@ def test_the_caller_is_named() -> None:
 )
 def test_what_we_call_ourselves(bound: str, target: str, host: str) -> None:
     assert own_host(bound, target) == host
+
+
+def test_a_caller_without_an_account_may_listen_on_ipv6() -> None:
+    async def test() -> None:
+        phone = make_phone(
+            cli_settings(bind="[::1]:0"), Output(), user="caller", usual_bind="", target="sip:bob@[::1]:5062"
+        )
+        assert phone.accounts[0].uri == "sip:caller@[::1]"
+
+    run(test())
