@@ -3,9 +3,22 @@
 Nothing of it is imported by the library, and typer and rich only when a command runs.
 """
 
+import os
+import signal
+from types import FrameType
+
 
 def main() -> None:
     """The entry point ``sipmedia``; ends the process with an exit code (:mod:`sipmedia.cli.exits`)."""
+    signal.signal(signal.SIGINT, leave)
     from sipmedia.cli.app import app
 
     app()
+
+
+def leave(*_: int | FrameType | None) -> None:
+    """Ctrl-C while nothing is going on, before the command or after it, ends the process without a word.
+
+    An exception could come out of anywhere, and some imports make another one of it.
+    """
+    os._exit(130)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Coroutine
 from dataclasses import replace
 from enum import StrEnum
@@ -302,8 +303,11 @@ def _ring(values: list[str]) -> tuple[float, str | None]:
 
 def _run(command: Coroutine[Any, Any, Exit], out: Output) -> NoReturn:
     use_utf8()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio takes over from no other
     try:
         code = asyncio.run(command)
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, before)
     raise typer.Exit(unread(code) if out.lost else code)

@@ -140,6 +140,25 @@ def test_interrupted_while_it_rings_and_while_it_waits() -> None:
         assert last_line(rest)["calls"][0]["status"] == 487
 
 
+@pytest.mark.parametrize("loading", ["asyncio", "numpy", "sipmedia.cli.app"])
+def test_interrupted_while_it_starts(loading: str) -> None:
+    script = f"""
+import os, signal, sys
+from sipmedia.cli import main
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {loading!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["sipmedia", "registrar"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (Exit.INTERRUPTED, b"", b"")
+
+
 def test_a_demo_with_its_port_taken_says_which(tmp_path: Path) -> None:
     with answering() as (_, uri):
         address = uri.partition("@")[2]
