@@ -49,8 +49,8 @@ class DtmfDigit:
 def check_digits(digits: str) -> str:
     """`digits` in upper case; `BadDigits` names the first that is no key."""
     upper = digits.upper()
-    for digit in upper:
-        if digit not in DIGITS:
+    for digit in digits:
+        if digit.upper() not in DIGITS:
             raise BadDigits(
                 f"{digit!r} in {digits!r} is no DTMF key; the keys are 0-9 * # A-D and ! for flash"
             )

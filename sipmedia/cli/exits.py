@@ -5,17 +5,27 @@ from __future__ import annotations
 import enum
 
 from media import AddressInUse as MediaAddressInUse
-from media import BadAddress, NoCommonCodec, PortError
+from media import (
+    BadAddress,
+    BadAudio,
+    BadDigits,
+    BadPortRange,
+    CodecUnavailable,
+    NoCommonCodec,
+    PortError,
+    UnknownCodec,
+)
 from media.device.errors import DeviceError
 from sipmedia.cli.output import Output
 from sipmedia.errors import AddressInUse, CallFailed, InvalidAddress, NotRegistered, TransportUnavailable
 
 
 class Exit(enum.IntEnum):
-    """What became of the call. 2 is typer's, for arguments it cannot read; 130 is Ctrl-C before an answer."""
+    """What became of the call. 2 is typer's, too, for arguments it cannot read."""
 
     TALKED = 0
     ERROR = 1
+    USAGE = 2
     BUSY = 10
     DECLINED = 11
     NOT_FOUND = 12
@@ -39,13 +49,14 @@ class Exit(enum.IntEnum):
 _WORDS = {
     Exit.TALKED: "the call was answered and sound was heard",
     Exit.ERROR: "something unexpected",
+    Exit.USAGE: "an option, address or file cannot be used as it was given",
     Exit.BUSY: "busy (486, 600)",
     Exit.DECLINED: "declined or forbidden (603, 403)",
     Exit.NOT_FOUND: "no such user (404, 410, 484, 604)",
     Exit.TIMEOUT: "nobody answered in time (408, 480, or no reply)",
     Exit.NO_COMMON_CODEC: "no common codec (488, 606, 415)",
     Exit.NO_AUDIO: "the call was answered but no sound came",
-    Exit.ADDRESS: "the address or a port cannot be used: taken, or not of this machine",
+    Exit.ADDRESS: "the address, a port or a transport cannot be used: taken, or not of this machine",
     Exit.PEER_GONE: "the far end cannot be reached, or fell silent for good",
     Exit.REFUSED: "refused for another reason",
     Exit.DEVICE: "a microphone or loudspeaker that was named cannot be used",
@@ -84,7 +95,11 @@ def exit_for(error: Exception) -> Exit:
             return _BY_STATUS.get(error.status, Exit.REFUSED)
         case NotRegistered():
             return Exit.NOT_REGISTERED
-        case AddressInUse() | InvalidAddress() | TransportUnavailable():
+        case (
+            InvalidAddress() | BadPortRange() | BadDigits() | BadAudio() | UnknownCodec() | CodecUnavailable()
+        ):
+            return Exit.USAGE
+        case AddressInUse() | TransportUnavailable():
             return Exit.ADDRESS
         case MediaAddressInUse() | BadAddress() | PortError():
             return Exit.ADDRESS

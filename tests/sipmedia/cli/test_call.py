@@ -171,24 +171,24 @@ def test_nothing_heard_is_no_fault_when_nothing_was_to_be_heard() -> None:
     [
         ("sip:x@192.0.2.1", {}, Exit.PEER_GONE, "cannot be reached"),
         ("sip:x@host.invalid", {}, Exit.PEER_GONE, "there is no host host.invalid"),
-        ("bob", {}, Exit.ADDRESS, "'bob' has no host: write bob@192.0.2.5"),
-        ("", {}, Exit.ADDRESS, "'' has no host"),
+        ("bob", {}, Exit.USAGE, "'bob' has no host: write bob@192.0.2.5"),
+        ("", {}, Exit.USAGE, "'' has no host"),
         ("sip:bob", {}, Exit.PEER_GONE, "there is no host bob"),
-        ("http://x", {}, Exit.ADDRESS, "cannot call 'http://x': "),
+        ("http://x", {}, Exit.USAGE, "cannot call 'http://x': "),
         ("sip:x@127.0.0.1", {"bind": "203.0.113.1:0"}, Exit.ADDRESS, "203.0.113.1"),
-        ("sip:x@127.0.0.1", {"bind": "here:there"}, Exit.ADDRESS, "write 127.0.0.1:5060"),
-        ("sip:x@127.0.0.1", {"rtp_ports": "10001-10010"}, Exit.ADDRESS, "start with 10002"),
-        ("sip:x@127.0.0.1", {"rtp_ports": "many"}, Exit.ADDRESS, "write MIN-MAX"),
-        ("sip:x@127.0.0.1", {"codecs": ("FOO",)}, Exit.ERROR, "unknown codec 'FOO'"),
-        ("sip:x@127.0.0.1", {"play": Path(__file__)}, Exit.ERROR, "no audio file"),
-        ("sip:x@127.0.0.1", {"record": Path("no-folder/x.wav")}, Exit.ERROR, "no folder"),
-        ("sip:a b", {}, Exit.ADDRESS, "cannot call 'sip:a b': Bad URI; write sip:bob@"),
-        ("sips:bob@127.0.0.1;transport=udp", {}, Exit.ADDRESS, "asks for udp, which is not among"),
-        ("sip:bob@127.0.0.1;transport=sctp", {}, Exit.ADDRESS, "asks for sctp, which is not among"),
-        ("sip:x@192.0.2.1", {"dtmf": "12x"}, Exit.ERROR, "no DTMF key"),
-        ("sip:x@192.0.2.1", {"record": Path("x.xyz")}, Exit.ERROR, "use .wav"),
-        ("sip:x@192.0.2.1", {"record": Path(__file__).parent}, Exit.ERROR, "cannot be written"),
-        ("sip:x@192.0.2.1", {"trace": Path(__file__).parent}, Exit.ERROR, "cannot be written"),
+        ("sip:x@127.0.0.1", {"bind": "here:there"}, Exit.USAGE, "write 127.0.0.1:5060"),
+        ("sip:x@127.0.0.1", {"rtp_ports": "10001-10010"}, Exit.USAGE, "start with 10002"),
+        ("sip:x@127.0.0.1", {"rtp_ports": "many"}, Exit.USAGE, "write MIN-MAX"),
+        ("sip:x@127.0.0.1", {"codecs": ("FOO",)}, Exit.USAGE, "unknown codec 'FOO'"),
+        ("sip:x@127.0.0.1", {"play": Path(__file__)}, Exit.USAGE, "no audio file"),
+        ("sip:x@127.0.0.1", {"record": Path("no-folder/x.wav")}, Exit.USAGE, "no folder"),
+        ("sip:a b", {}, Exit.USAGE, "cannot call 'sip:a b': Bad URI; write sip:bob@"),
+        ("sips:bob@127.0.0.1;transport=udp", {}, Exit.USAGE, "asks for udp, which is not among"),
+        ("sip:bob@127.0.0.1;transport=sctp", {}, Exit.USAGE, "asks for sctp, which is not among"),
+        ("sip:x@192.0.2.1", {"dtmf": "12x"}, Exit.USAGE, "'x' in '12x' is no DTMF key"),
+        ("sip:x@192.0.2.1", {"record": Path("x.xyz")}, Exit.USAGE, "use .wav"),
+        ("sip:x@192.0.2.1", {"record": Path(__file__).parent}, Exit.USAGE, "cannot be written"),
+        ("sip:x@192.0.2.1", {"trace": Path(__file__).parent}, Exit.USAGE, "cannot be written"),
     ],
 )
 def test_what_a_person_can_put_right(
@@ -200,7 +200,8 @@ def test_what_a_person_can_put_right(
     run(test())
     captured = capsys.readouterr()
     assert words in captured.err
-    assert lines(captured.out)[-1]["exit_code"] == code
+    summary = lines(captured.out)[-1]
+    assert (summary["exit_code"], summary["meaning"]) == (code, code.words)
 
 
 def test_checking_leaves_files_as_they_are(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_a_wrong_password_has_an_exit_code(capsys: pytest.CaptureFixture[str]) -
 def test_register_whom() -> None:
     async def test() -> None:
         out = Told()
-        assert await keep_registered(AccountOptions(), out) is Exit.ADDRESS
+        assert await keep_registered(AccountOptions(), out) is Exit.USAGE
         assert "--user" in (await out.until("error"))["message"]
 
     run(test())
