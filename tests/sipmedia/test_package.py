@@ -52,5 +52,6 @@ def test_importing_it_loads_neither_terminal_nor_device_nor_file_libraries_and_i
         for _ in range(5)
     ]
     assert all(run[1:] == [] for run in runs), runs[0]
-    # CPU time, and the best of five: the machine may be busy otherwise. The promise is 0.35 s at rest.
-    assert min(float(run[0]) for run in runs) < 0.45
+    # CPU time, the best of five, and with much to spare: a busy machine is no fault of ours. What it takes at
+    # rest is measured by `make bench` (group rest); here it is noticed when something heavy creeps in.
+    assert min(float(run[0]) for run in runs) < 0.8
