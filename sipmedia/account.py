@@ -139,9 +139,11 @@ class Account:
         return str(SipUri(None, uri.host, uri.port, {}, (), uri.scheme))
 
     def _server(self, text: str) -> SipUri:
-        """A server as a URI, with our transport unless it names one."""
+        """A server as a URI, with our transport unless it names one; a sips: one for a sips: identity."""
+        named = text.lower().startswith(("sip:", "sips:"))
+        secure = self.uri.lower().startswith("sips:") and self.transport in ("", "tls")
         try:
-            uri = SipUri.parse(text if text.lower().startswith(("sip:", "sips:")) else f"sip:{text}")
+            uri = SipUri.parse(text if named else f"{'sips' if secure else 'sip'}:{text}")
         except ParseError as error:
             raise InvalidAddress(
                 f"{text!r} is no server: write HOST:PORT, or a URI like sip:pbx.example.org;transport=tcp"

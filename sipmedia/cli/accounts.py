@@ -55,7 +55,9 @@ class AccountOptions:
         str, _option("HOST:PORT", "The domain's server, when the domain does not lead there.")
     ] = ""
     domain: Annotated[str, _option("NAME", "What comes after the @.")] = ""
-    user: Annotated[str, _option("NAME", "What comes before the @.")] = ""
+    user: Annotated[
+        str, _option("NAME", "What comes before the @; sips:NAME for an identity that only TLS reaches.")
+    ] = ""
     password_env: Annotated[
         str, _option("VAR", "Variable of the environment that holds the password; asked for without one.")
     ] = ""
@@ -107,14 +109,16 @@ def _build(values: dict[str, Any]) -> Account:
         raise InvalidAddress(f"an account has no {unknown[0]!r}: there are {', '.join(sorted(_KNOWN))}")
     user, registrar = str(values.get("user", "")), str(values.get("registrar", ""))
     domain = str(values.get("domain", "")) or registrar
-    if not user or not domain:
+    if not user or not (domain or "@" in user):
         raise InvalidAddress("an account needs a user, and a domain or a registrar (--user, --domain)")
+    if "@" in user and "domain" in values:
+        raise InvalidAddress(f"the domain is said twice: give --user {user} without --domain")
     try:
         expires = int(values.get("expires", 3600))
     except (TypeError, ValueError):
         raise InvalidAddress(f"expires = {values['expires']!r} is no number of seconds") from None
     account = Account(
-        f"sip:{user}@{domain}",
+        _address(user, domain),
         transport=_transport(str(values.get("transport", ""))),
         expires=expires,
         display_name=str(values.get("display_name", "")),
@@ -125,6 +129,12 @@ def _build(values: dict[str, Any]) -> Account:
         instance=str(values.get("instance", "")),
     )
     return _with_password(account, str(values.get("password_env", "")), bool(values.get("keyring", False)))
+
+
+def _address(user: str, domain: str) -> str:
+    """A bare name is of the domain, ``sips:alice`` too; an address that is written out is what it says."""
+    scheme = "" if user.lower().startswith(("sip:", "sips:")) else "sip:"
+    return f"{scheme}{user}" if "@" in user else f"{scheme}{user}@{domain}"
 
 
 def _transport(text: str) -> Transport:

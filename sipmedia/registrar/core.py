@@ -16,6 +16,7 @@ from dialog.core import Core
 from dialog.digest import Credentials
 from dialog.errors import ParseError
 from dialog.flow import Flow
+from dialog.grammar import quote
 from dialog.incoming import IncomingRequest
 from dialog.message import Request
 from dialog.reception import Reception
@@ -170,7 +171,13 @@ class RegistrarCore(Core):
         if hops:
             self._forward(incoming, hops, mark)
         elif self.policy.users is None or user in self.policy.users:
-            self._refuse(incoming, 480, f"{user} is not registered{' by TLS' * (uri.scheme == 'sips')}")
+            domain = self.policy.domain
+            if uri.scheme == "sips" and self.location.find((user, domain.lower()), self.now):
+                why = f"{user} is registered as sip:{user}@{domain}, which a sips: call does not reach"
+                warning = f"380 {domain} {quote('SIPS Not Allowed: ' + why)}"  # RFC 5630 section 6.3
+                self._refuse(incoming, 480, why, [("Warning", warning)])
+            else:
+                self._refuse(incoming, 480, f"{user} is not registered")
         else:
             self._refuse(incoming, 404, f"there is no {user}")
 
@@ -235,8 +242,10 @@ class RegistrarCore(Core):
         incoming.respond(status, None, [(field_name, challenge) for challenge in challenges])
         return False
 
-    def _refuse(self, incoming: IncomingRequest, status: int, why: str) -> None:
-        incoming.respond(status)
+    def _refuse(
+        self, incoming: IncomingRequest, status: int, why: str, headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        incoming.respond(status, None, headers)
         self.tell(_refused(incoming.request, status, why))
 
 

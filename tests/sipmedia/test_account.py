@@ -35,3 +35,11 @@ def test_what_is_none(uri: str) -> None:
 )
 def test_the_transports_it_needs(account: Account, transports: list[str]) -> None:
     assert account.transports == transports
+
+
+def test_the_servers_of_a_secure_identity_are_secure() -> None:
+    account = Account("sips:al@example.org", registrar="pbx:5071", outbound_proxy="edge")
+    assert str(account.home) == "sips:pbx:5071"
+    assert [str(proxy) for proxy in account.proxies] == ["<sips:edge;lr>"]
+    assert str(Account("sips:al@h", registrar="sip:pbx;transport=tls").home) == "sip:pbx;transport=tls"
+    assert str(Account("sips:al@h", registrar="pbx", transport="wss").home) == "sip:pbx;transport=wss"

@@ -160,6 +160,24 @@ def test_what_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "uri"),
+    [
+        ({"user": "sips:alice", "domain": "example.org"}, "sips:alice@example.org"),
+        ({"user": "SIP:alice", "registrar": "pbx"}, "SIP:alice@pbx"),
+        ({"user": "sips:alice@example.org", "registrar": "pbx"}, "sips:alice@example.org"),
+        ({"user": "alice@example.org"}, "sip:alice@example.org"),
+    ],
+)
+def test_a_user_may_be_an_address(options: dict[str, str], uri: str) -> None:
+    assert made(**options).uri == uri
+
+
+def test_a_domain_that_is_said_twice() -> None:
+    with pytest.raises(InvalidAddress, match="said twice"):
+        made(user="alice@example.org", domain="example.com")
+
+
+@pytest.mark.parametrize(
     ("typed", "uri"),
     [("bob", "sip:bob@example.org"), ("bob@b", "sip:bob@b"), ("pbx.b", "sip:pbx.b"), ("sips:x", "sips:x")],
 )

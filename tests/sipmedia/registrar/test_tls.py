@@ -91,6 +91,7 @@ def test_phones_that_have_only_tls_call_each_other(
 
 def test_who_registered_without_tls_is_not_called_by_a_sips_uri(certificates: Certificates) -> None:
     """RFC 5630 section 5.3: it would go on in clear."""
+    why = "bob is registered as sip:bob@example.org, which a sips: call does not reach"
 
     async def main() -> None:
         refused: list[tuple[int, str]] = []
@@ -108,7 +109,8 @@ def test_who_registered_without_tls_is_not_called_by_a_sips_uri(certificates: Ce
                 with pytest.raises(CallFailed) as failure:
                     await alice.call(f"sips:bob@{DOMAIN}")
                 assert failure.value.status == 480
-        assert refused == [(480, "bob is not registered by TLS")]
+                assert failure.value.warning == f"SIPS Not Allowed: {why}"
+        assert refused == [(480, why)]
 
     asyncio.run(asyncio.wait_for(main(), 30))
 
