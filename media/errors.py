@@ -55,14 +55,18 @@ class NegotiationError(MediaError):
 
 
 class NoCommonCodec(NegotiationError):
-    """The two sides share no audio codec; `ours` and `theirs` are the two lists, in order."""
+    """The two sides share no audio codec; `ours` and `theirs` are the two lists, in order.
+
+    The sentence also goes to the far end, so it advises nothing. Ours are those of `audio_codecs`, of
+    `SessionConstraints` or `default_audio_codecs`: one of theirs among them would do.
+    """
 
     def __init__(self, ours: Sequence[str], theirs: Sequence[str]) -> None:
         self.ours = tuple(ours)
         self.theirs = tuple(theirs)
         super().__init__(
             f"no common codec: we have {', '.join(self.ours) or 'none'}; "
-            f"they have {', '.join(self.theirs) or 'none'}. Allow one of theirs in audio_codecs."
+            f"they have {', '.join(self.theirs) or 'none'}"
         )
 
 

@@ -8,7 +8,7 @@ import sys
 from media import MediaError
 from sipmedia.call import Call
 from sipmedia.cli.conversation import Conversation
-from sipmedia.cli.exits import Exit, exit_for, failed
+from sipmedia.cli.exits import Exit, advised, exit_for, failed
 from sipmedia.cli.keyboard import keyboard
 from sipmedia.cli.outcome import numbered, save_trace, summary_of
 from sipmedia.cli.output import Output
@@ -163,7 +163,7 @@ class _Desk:
             return await conversation.talk(echo=self._echo, hang_up_after_playing=False)
         except CallFailed as error:
             self._out.event("failed", status=error.status, reason=error.reason, cause=error.cause)
-            self._out.error(str(error))
+            self._out.error(advised(error))
             await call.ended()
             return exit_for(error)
         except (SipMediaError, MediaError) as error:  # a file that is gone, say: the next call may do better

@@ -9,7 +9,7 @@ from media import MediaError
 from sipmedia.call import Call
 from sipmedia.cli.addresses import dialable
 from sipmedia.cli.conversation import Conversation
-from sipmedia.cli.exits import Exit, exit_for, failed
+from sipmedia.cli.exits import Exit, advised, exit_for, failed
 from sipmedia.cli.outcome import save_trace, summary_of
 from sipmedia.cli.output import Output
 from sipmedia.cli.phone import make_phone
@@ -38,7 +38,7 @@ async def place_call(target: str, settings: Settings, out: Output, *, user: str 
         if call is None:
             return failed(error, out)
         code = exit_for(error)
-        out.error(str(error))
+        out.error(advised(error))
     if settings.trace is not None:
         save_trace(call, settings.trace, out)
     out.ladder(call.trace)
@@ -67,7 +67,7 @@ async def _lead(call: Call, settings: Settings, out: Output, stop: Stop, talker:
         code = exit_for(error)
         again: dict[str, Any] = {} if error.retry_after is None else {"retry_after": error.retry_after}
         out.event("failed", status=error.status, reason=error.reason, cause=error.cause, **again)
-        out.error(str(error))
+        out.error(advised(error))
         await call.ended()
         return code
     return await conversation.talk(hang_up_after_playing=True)

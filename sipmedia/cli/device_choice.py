@@ -20,6 +20,9 @@ from typing import Annotated
 import typer
 
 from media.audio.echo_cancellation import VoiceSettings
+from media.device.backends import backend_for
+from media.device.base import Direction
+from media.device.choosing import choose
 from media.device.errors import DeviceError
 
 SWITCH = "SIPMEDIA_DEVICES"
@@ -68,6 +71,17 @@ class DeviceChoice:
         """With what was saved in place of what was not said."""
         said = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(saved, **{name: value for name, value in said.items() if value is not None})
+
+    def check(self) -> None:
+        """Look for the devices that were named; raises `DeviceError` about the first that is not there."""
+        for wish, direction in (
+            (self.input, Direction.INPUT),
+            (self.output, Direction.OUTPUT),
+            (self.ring, Direction.OUTPUT),
+        ):
+            if wish is not None and not wish.startswith("file:"):
+                backend, asked = backend_for(wish, direction)
+                choose(backend.devices(), asked, direction)
 
 
 def automatic() -> bool:

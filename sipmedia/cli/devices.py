@@ -14,7 +14,6 @@ from rich.table import Table
 from media import MediaError
 from media.audio.echo_cancellation import VoiceSettings
 from media.audio.graph import SampleSource
-from media.device.backends import backend_for
 from media.device.base import DeviceInfo, Direction
 from media.device.choosing import choose
 from media.device.errors import DeviceError
@@ -67,7 +66,7 @@ async def show_devices(choice: DeviceChoice, out: Output) -> Exit:
 async def save_devices(choice: DeviceChoice, out: Output) -> Exit:
     """Remember a choice that can be used."""
     try:
-        await on_device_thread(lambda: _check(choice))
+        await on_device_thread(choice.check)
         path = save_choice(choice)
     except MediaError as error:
         return failed(error, out)
@@ -175,17 +174,6 @@ def _deaf(path: TalkPath) -> TalkPath:
     other = TalkPath()
     other.capture, other.microphone = path.capture, path.microphone
     return other
-
-
-def _check(choice: DeviceChoice) -> None:
-    for wish, direction in (
-        (choice.input, Direction.INPUT),
-        (choice.output, Direction.OUTPUT),
-        (choice.ring, Direction.OUTPUT),
-    ):
-        if wish is not None and not wish.startswith("file:"):
-            backend, asked = backend_for(wish, direction)
-            choose(backend.devices(), asked, direction)
 
 
 def _chosen(devices: list[DeviceInfo], wish: str | None, direction: Direction) -> int | str:

@@ -111,6 +111,12 @@ def exit_for(error: Exception) -> Exit:
             return Exit.ERROR
 
 
+def advised(error: Exception) -> str:
+    """What is wrong, with the option that helps where the library's words name none."""
+    hint = " (--codec says which ones we take)" if exit_for(error) is Exit.NO_COMMON_CODEC else ""
+    return f"{error}{hint}"
+
+
 def unread(code: Exit) -> Exit:
     """The exit code of a command that was to end with ``code``, but ended because its output was lost."""
     return Exit.UNREAD if code in (Exit.TALKED, Exit.NO_AUDIO, Exit.INTERRUPTED) else code
@@ -119,6 +125,6 @@ def unread(code: Exit) -> Exit:
 def failed(error: Exception, out: Output, **fields: object) -> Exit:
     """Say what ended a command; the code to exit with. ``fields`` are for the summary."""
     code = exit_for(error)
-    out.error(str(error))
+    out.error(advised(error))
     out.summary(exit_code=code, meaning=code.words, **fields)
     return code

@@ -13,6 +13,7 @@ from sipmedia.cli.device_choice import automatic, saved_choice
 from sipmedia.cli.output import Output
 from sipmedia.cli.settings import Settings
 from sipmedia.device_events import Clipping, DeviceLost, DeviceOpened, Levels, MicrophoneSilent
+from sipmedia.device_side import on_device_thread
 from sipmedia.headset import Headset
 
 _BAR = 16
@@ -54,6 +55,7 @@ async def _opened(settings: Settings, out: Output) -> Talker | None:
     headset = Headset(choice.input, choice.output, ring=choice.ring, voice=choice.voice)
     talker = Talker(headset, out)
     try:
+        await on_device_thread(settings.devices.check)  # what was named is told of before what was not
         await headset.open()
     except DeviceError as error:
         if settings.devices.explicit:

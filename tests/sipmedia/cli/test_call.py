@@ -90,6 +90,8 @@ def test_no_common_codec(capsys: pytest.CaptureFixture[str]) -> None:
     error = capsys.readouterr().err
     assert "PCMA" in error
     assert "PCMU" in error
+    assert "--codec" in error
+    assert "audio_codecs" not in error
 
 
 def test_answered_but_nothing_heard(capsys: pytest.CaptureFixture[str]) -> None:

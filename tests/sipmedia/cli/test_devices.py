@@ -146,6 +146,15 @@ def test_a_call_between_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "levels" in names
 
 
+def test_a_device_that_is_named_is_told_of_before_one_that_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(PortAudioBackend, "devices", lambda _self: [])
+    settings = cli_settings(devices=DeviceChoice(input="kitchen"))
+    run(_expect(place_call("sip:x@127.0.0.1", settings, Output()), Exit.DEVICE))
+    assert "no microphone" in capsys.readouterr().err
+
+
 def test_a_device_that_is_missing_is_said_before_anybody_is_called(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
