@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dialog.message import Request, Response
     from dialog.usage.invite import InviteUsage
 
-FailureCause = Literal["rejected", "timeout", "transport", "cancelled", "no_ack"]
+FailureCause = Literal["rejected", "timeout", "transport", "cancelled", "no_ack", "no_description"]
 EndedBy = Literal["remote", "local", "timeout", "transport"]
 
 
@@ -132,7 +132,8 @@ class CallFailed(UsageEvent):
     """The call was never established. `response` is the final response, when there was one.
 
     Causes: "rejected" (by a final response), "timeout" (none came), "transport" (could not be sent),
-    "cancelled" (we cancelled it), "no_ack" (callee: our 2xx was never acknowledged).
+    "cancelled" (we cancelled it), "no_ack" (callee: our 2xx was never acknowledged), "no_description"
+    (caller: the 2xx lacked the session description that was due, and we hung up).
     """
 
     status: int

@@ -37,7 +37,7 @@ from sipmedia.milestones import Milestones
 from sipmedia.modification import Modifications
 from sipmedia.offer_answer import OfferAnswer, refusal
 from sipmedia.parties import CallState
-from sipmedia.reason import failure_of, reason_header, reason_text, reason_words
+from sipmedia.reason import failure_of, reason_header, reason_text, reason_words, unusable
 from sipmedia.service_events import InfoReceived
 from sipmedia.silence import SilenceGuard
 from sipmedia.trace import CallTrace
@@ -224,9 +224,8 @@ class Call(AnsweringCall, Identified):
 
     def no_media(self) -> None:
         """It was answered, but with nothing that we can hear or say."""
-        error = self._descriptions.error or "the far end answered without saying what sound it takes"
         self.usage.bye(reason_header(488))
-        self._finish("local", CallFailed(488, str(error), "media"))
+        self._finish("local", unusable(self._descriptions.error))
 
     def _on_failed(self, event: sip.CallFailed) -> None:
         by: EndedBy = _FAILED_BY[event.cause]
@@ -330,4 +329,5 @@ _FAILED_BY: dict[str, EndedBy] = {
     "transport": "transport",
     "cancelled": "local",
     "no_ack": "timeout",
+    "no_description": "local",
 }

@@ -6,6 +6,7 @@ import re
 
 from dialog import events as sip
 from dialog.status import reason_phrase
+from media import BadSdp, MediaError
 from sipmedia.errors import CallFailed
 from sipmedia.offer_answer import warning_text
 
@@ -15,12 +16,25 @@ _TEXT = re.compile(r';\s*text\s*=\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 def failure_of(event: sip.CallFailed) -> CallFailed:
     """Why a call failed, with what the final response says beside its status."""
+    if event.cause == "no_description":  # it was answered, and we hung up
+        return unusable(None)
     response = event.response
     if response is None:
         return CallFailed(event.status, event.reason, event.cause)
     warning = warning_text(response.headers.get("Warning") or "")
     retry_after = seconds_of(response.headers.get("Retry-After") or "")
     return CallFailed(event.status, event.reason, event.cause, warning, retry_after)
+
+
+def unusable(error: MediaError | None) -> CallFailed:
+    """Why an answered call was given up: what its description lacks, ``None``: there was none."""
+    if error is None:
+        words = "the far end answered without saying what sound it takes"
+    elif isinstance(error, BadSdp):
+        words = f"the far end's SDP could not be read: {str(error).removeprefix('bad SDP: ')}"
+    else:
+        words = str(error)
+    return CallFailed(488, words, "media")
 
 
 def seconds_of(value: str) -> int | None:

@@ -294,7 +294,7 @@ class Caller:
         unanswered = branch.exchange is Exchange.THEIRS and not agreed
         if unanswered or not (body or agreed):
             self._refuse(tag, branch.dialog, 'SIP;cause=488;text="No session description in the 2xx"')
-            self._fail(488, "No session description in the 2xx", "rejected", response)
+            self._fail(488, "No session description in the 2xx", "no_description", response)
             return
         branch.note_peer(response)
         usage.establish(branch)

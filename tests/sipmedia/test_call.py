@@ -156,6 +156,32 @@ def test_an_answer_that_cannot_be_used_ends_the_call() -> None:
     run(test())
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("", "the far end answered without saying what sound it takes"),
+        ("nonsense", "the far end's SDP could not be read: line 1 'nonsense': a line is a letter"),
+    ],
+)
+def test_an_answer_that_says_nothing_is_not_the_far_ends_refusal(body: str, words: str) -> None:
+    """It said 200; that the call is over is our doing."""
+
+    async def test() -> None:
+        async with ScriptedPeer() as peer, pair() as phones:
+            call = phones.alice.dial(f"sip:peer@127.0.0.1:{peer.port}")
+            peer.respond(await peer.expect("INVITE"), 200, sdp=body)
+            with pytest.raises(CallFailed) as failed:
+                await call.answered()
+            assert (failed.value.status, failed.value.cause) == (488, "media")
+            assert str(failed.value).startswith(words)
+            bye = await peer.expect("BYE")
+            peer.respond(bye, 200)
+            ended = await call.ended()
+            assert (ended.by, ended.status) == ("local", 488)
+
+    run(test())
+
+
 @pytest.mark.parametrize("body", ["nonsense", sdp(formats="18"), sdp().replace("RTP/AVP", "RTP/SAVP")])
 def test_an_offer_that_cannot_be_used_never_rings(body: str) -> None:
     async def test() -> None:

@@ -181,7 +181,7 @@ def test_a_2xx_without_any_answer_is_acknowledged_and_ended(pair: Pair) -> None:
     forks.answer(200, "one")
     assert forks.sent("ACK") == forks.sent("BYE") == ["one"]
     failed = pair.alice.only(CallFailed)
-    assert (failed.status, failed.cause) == (488, "rejected")
+    assert (failed.status, failed.cause) == (488, "no_description")
 
 
 def test_a_late_2xx_without_an_offer_is_acknowledged_and_ended(pair: Pair) -> None:
