@@ -1,6 +1,7 @@
 """Audio files being written: WAV by the standard library, other formats by soundfile."""
 
 import wave
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -65,7 +66,12 @@ class _WavWriter:
         self._wave.setsampwidth(2)
         self._wave.setframerate(sample_rate_hz)
         self._bytes = 0
-        self.flush()
+        try:
+            self.flush()
+        except OSError:
+            with suppress(OSError):
+                self.close()  # else the module wave tries once more when it is collected, and fails in public
+            raise
 
     def write(self, block: NDArray[np.int16]) -> None:
         if self._bytes + block.nbytes > _WAV_LIMIT:
@@ -78,9 +84,11 @@ class _WavWriter:
         self._file.flush()
 
     def close(self) -> None:
-        self._wave.close()
-        if self._owned:
-            self._file.close()
+        try:
+            self._wave.close()
+        finally:
+            if self._owned:
+                self._file.close()
 
 
 class _SoundfileWriter:

@@ -67,9 +67,13 @@ class Conversation:
                 self._talker.leave()
             await self._hang_up()
         await tell_outcome(self.call, self.ear, self._out)
+        code = verdict(self.call)
         if recording is not None:
-            tell_recorded(await recording.stop(), self._out)
-        return verdict(self.call)
+            recorded = await recording.stop()
+            tell_recorded(recorded, self._out)
+            if code is Exit.TALKED and (recorded.error or recorded.samples_dropped):
+                return Exit.NOT_RECORDED
+        return code
 
     def _begin(self, echo: bool) -> CallRecording | None:
         """Listen, and connect what is to be heard with what hears; gives the recording that was asked for."""

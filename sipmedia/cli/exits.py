@@ -38,6 +38,7 @@ class Exit(enum.IntEnum):
     DEVICE = 19
     NOT_REGISTERED = 20
     UNREAD = 21
+    NOT_RECORDED = 22
     INTERRUPTED = 130
 
     @property
@@ -62,6 +63,7 @@ _WORDS = {
     Exit.DEVICE: "a microphone or loudspeaker that was named cannot be used",
     Exit.NOT_REGISTERED: "the registrar refused the account, or did not answer",
     Exit.UNREAD: "what it had to tell could not be written: nobody reads it, or the disk is full",
+    Exit.NOT_RECORDED: "the call was heard, but its recording is incomplete: the disk was full or slow",
     Exit.INTERRUPTED: "interrupted before anybody answered",
 }
 
@@ -119,7 +121,7 @@ def advised(error: Exception) -> str:
 
 def unread(code: Exit) -> Exit:
     """The exit code of a command that was to end with ``code``, but ended because its output was lost."""
-    return Exit.UNREAD if code in (Exit.TALKED, Exit.NO_AUDIO, Exit.INTERRUPTED) else code
+    return Exit.UNREAD if code in (Exit.TALKED, Exit.NO_AUDIO, Exit.INTERRUPTED, Exit.NOT_RECORDED) else code
 
 
 def failed(error: Exception, out: Output, **fields: object) -> Exit:

@@ -83,6 +83,7 @@ def tell_recorded(recording: Recording, out: Output) -> None:
     out.event(
         "recorded", f"recorded {recording.duration:.1f} s into {recording.path}",
         file=recording.path, duration=recording.duration, error=recording.error,
+        missing=recording.samples_dropped / recording.sample_rate_hz,
     )  # fmt: skip
 
 

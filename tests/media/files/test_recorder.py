@@ -1,5 +1,6 @@
 """Recordings: every sample in its place, readable at any moment, and never a burden to the call."""
 
+import gc
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -172,6 +173,13 @@ class FullDisk(io.BytesIO):
         if self.tell() > RATE:
             raise OSError(28, "No space left on device")
         return super().write(data)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_disk_that_is_full_from_the_start_is_told_once() -> None:
+    with pytest.raises(BadAudio, match="No space left"):
+        FileRecorder("/dev/full", 8000, lambda work: None)
+    gc.collect()  # an error of what is collected fails the test
 
 
 def test_a_full_disk_ends_the_recording(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """sipmedia/cli/call.py: how a call of the command line ends, by exit code and in JSON."""
 
 import asyncio
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ from tests.sipmedia.kit.scripted import sdp
 
 def lines(captured: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in captured.splitlines()]
+
+
+async def answer_echoing(event: IncomingCall) -> None:
+    await event.call.answer()
+    event.call.echo()
+    await event.call.play(np.full(4000, 1000, np.int16))
 
 
 @pytest.mark.parametrize(
@@ -153,6 +160,26 @@ def test_a_call_that_breaks_off_is_summed_up(tmp_path: Path, capsys: pytest.Capt
     run(test())
     summary = lines(capsys.readouterr().out)[-1]
     assert (summary["event"], summary["ended_by"]) == ("summary", "local")
+
+
+def test_a_recording_that_the_disk_does_not_take_has_an_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(_self: object, _block: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("media.files.writer._WavWriter.write", write)
+
+    async def test() -> None:
+        async with pair(answer_echoing) as phones:
+            wanted = cli_settings(duration=0.4, record=tmp_path / "heard.wav")
+            code = await place_call(phones.bobs_uri, wanted, Output(as_json=True))
+            assert code is Exit.NOT_RECORDED
+
+    run(test())
+    told = {event["event"]: event for event in lines(capsys.readouterr().out)}
+    assert "No space left" in told["recorded"]["error"]
+    assert told["summary"]["exit_code"] == Exit.NOT_RECORDED
 
 
 def test_nothing_heard_is_no_fault_when_nothing_was_to_be_heard() -> None:
