@@ -192,7 +192,7 @@ def _websockets() -> type[WebSocketTransport]:
         from dialog.transport.websocket import WebSocketTransport
     except ImportError as error:
         raise MissingPackage(
-            'transports "ws" and "wss" need the package wsproto: pip install "sipmedia[ws]"'
+            'transports "ws" and "wss" need the package wsproto: pip install \'.[ws]\' in the checkout'
         ) from error
     return WebSocketTransport
 

@@ -109,7 +109,7 @@ def load() -> _Library:
             reasons.append(str(error))
     raise CodecUnavailable(
         "opus",
-        "libopus was not found; install it with `pip install 'sipmedia[opus]'`, or by the system "
+        "libopus was not found; install it with `pip install '.[opus]'` in the checkout, or by the system "
         "(Debian: apt-get install libopus0; macOS: brew install opus), or leave opus out of the codecs "
         f"({'; '.join(reasons)})",
     )

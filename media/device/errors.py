@@ -118,4 +118,4 @@ class ProcessingUnavailable(DeviceError):
     """Something that the extra `aec` brings was asked for, and is not installed."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} needs pywebrtc-audio: pip install 'sipmedia[aec]'.")
+        super().__init__(f"{what} needs pywebrtc-audio: pip install '.[aec]' in the checkout")

@@ -8,7 +8,7 @@
     registrar = "pbx.example.org:5060"  # and, as Account has them: outbound_proxy transport auth_user realm
                                         # display_name expires instance
 
-Passwords come from the environment, from the system's keyring (``pip install 'sipmedia[keyring]'``, service
+Passwords come from the environment, from the system's keyring (``pip install '.[keyring]'``, service
 "sipmedia", user ``alice@example.org``) or from who sits at the terminal; never from a file or an argument,
 where others could read them.
 """
@@ -95,9 +95,11 @@ class AccountOptions:
         if not isinstance(accounts, Mapping) or not accounts:
             raise InvalidAddress(f"{path} names no account: it needs a table [accounts.NAME]")
         name = self.account or next(iter(accounts))
-        values = accounts.get(name)
-        if not isinstance(values, Mapping):
+        if name not in accounts:
             raise InvalidAddress(f"{path} has no account {name!r}, but {', '.join(accounts)}")
+        values = accounts[name]
+        if not isinstance(values, Mapping):
+            raise InvalidAddress(f"{path}: {name!r} is no account: it needs a table [accounts.NAME]")
         return dict(values)
 
 
@@ -166,7 +168,9 @@ def _from_keyring(name: str) -> str:
     try:
         import keyring
     except ImportError:
-        raise InvalidAddress("the keyring needs a package: pip install 'sipmedia[keyring]'") from None
+        raise InvalidAddress(
+            "the keyring needs a package: pip install '.[keyring]' in the checkout"
+        ) from None
     try:
         password = keyring.get_password(_SERVICE, name)
     except keyring.errors.KeyringError as error:

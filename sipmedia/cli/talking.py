@@ -64,9 +64,7 @@ async def _opened(settings: Settings, out: Output) -> Talker | None:
         return None
     engine = headset.voice_engine
     if engine == "ducking":
-        words = (
-            "echo: the microphone is off while the far end speaks (pip install 'sipmedia[aec]' does better)"
-        )
+        words = "echo: the microphone is off while the far end speaks (pip install '.[aec]' does better)"
         out.event("echo", words, engine=engine)
     elif engine == "webrtc":
         out.event("echo", "echo cancellation is on", engine=engine)

@@ -230,7 +230,7 @@ def test_without_the_package_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch
 
     async def test() -> None:
         monkeypatch.setattr(builtins, "__import__", without)
-        with pytest.raises(MissingPackage, match=r'pip install "sipmedia\[ws\]"'):
+        with pytest.raises(MissingPackage, match=r"pip install '\.\[ws\]'"):
             await Phone("udp", "ws").agent.start()
         monkeypatch.undo()
 

@@ -280,5 +280,5 @@ def test_any_bytes_are_samples_or_codec_error(payloads: list[bytes], rate: int) 
 
 def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libopus, "_candidates", lambda: ["libopus-that-is-not-there.so"])
-    with pytest.raises(CodecUnavailable, match=r"pip install 'sipmedia\[opus\]'"):
+    with pytest.raises(CodecUnavailable, match=r"pip install '\.\[opus\]'"):
         libopus.load.__wrapped__()
