@@ -3,8 +3,10 @@
 Nothing of it is imported by the library, and typer and rich only when a command runs.
 """
 
+import errno
 import os
 import signal
+import sys
 from types import FrameType
 
 
@@ -12,8 +14,17 @@ def main() -> None:
     """The entry point ``sipmedia``; ends the process with an exit code (:mod:`sipmedia.cli.exits`)."""
     signal.signal(signal.SIGINT, leave)
     from sipmedia.cli.app import app
+    from sipmedia.cli.exits import Exit
+    from sipmedia.cli.output import discard
 
-    app()
+    try:
+        app()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        discard(sys.stdout)  # help was written by no output of ours
+        print(f"error: {error.strerror}", file=sys.stderr)
+        sys.exit(Exit.UNREAD)
 
 
 def leave(*_: int | FrameType | None) -> None:

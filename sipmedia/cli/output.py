@@ -116,7 +116,7 @@ class Output:
             write()
         except OSError as error:
             self.lost = True
-            _discard(sys.stdout)
+            discard(sys.stdout)
             if not isinstance(error, BrokenPipeError):  # whoever reads no more need not be told so
                 self._complain(f"what happens cannot be written any more: {error.strerror}")
             for ask in self._on_lost:
@@ -126,10 +126,10 @@ class Output:
         try:
             self._errors.print(Text.assemble(("error: ", "bold red"), message))
         except OSError:
-            _discard(sys.stderr)
+            discard(sys.stderr)
 
 
-def _discard(stream: TextIO) -> None:
+def discard(stream: TextIO) -> None:
     """Have what the stream still holds go nowhere: else the interpreter fails over it when it exits."""
     try:
         number = stream.fileno()

@@ -59,6 +59,14 @@ def test_a_full_disk_is_told_in_a_sentence(options: tuple[str, ...]) -> None:
     ]
 
 
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
+def test_a_full_disk_for_the_help() -> None:
+    with FULL.open("w") as full:
+        command = [*SIPMEDIA, "call", "--help"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (Exit.UNREAD, b"error: No space left on device\n")
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_the_second_signal_ends_the_process_at_once(name: str) -> None:
     script = [sys.executable, "-c", ASKED_IN_VAIN.format(name=name)]
