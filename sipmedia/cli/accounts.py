@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import signal
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -161,7 +162,16 @@ def _with_password(account: Account, variable: str, keyring: bool) -> Account:
     return account
 
 
-_ask: Callable[[str], str] = getpass.getpass
+def _asked(prompt: str) -> str:
+    """What is typed; Ctrl-C ends that at once (the event loop's handler would wait for the answer)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return getpass.getpass(prompt)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+_ask: Callable[[str], str] = _asked
 
 
 def _from_keyring(name: str) -> str:

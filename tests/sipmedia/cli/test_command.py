@@ -159,6 +159,22 @@ main()
     assert (done.returncode, done.stdout, done.stderr) == (Exit.INTERRUPTED, b"", b"")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals here")
+def test_interrupted_while_it_asks_for_the_password() -> None:
+    ours, theirs = os.openpty()
+    command = [*SIPMEDIA, "register", "--user", "alice", "--domain", "127.0.0.1"]
+    with subprocess.Popen(command, stdin=theirs, stderr=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stderr is not None
+        while (read := process.stderr.read(1)) not in (b":", b""):
+            pass
+        assert read == b":"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == Exit.INTERRUPTED
+        assert b"Traceback" not in process.stderr.read()
+    os.close(ours)
+    os.close(theirs)
+
+
 def test_a_demo_with_its_port_taken_says_which(tmp_path: Path) -> None:
     with answering() as (_, uri):
         address = uri.partition("@")[2]
