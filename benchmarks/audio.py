@@ -263,9 +263,7 @@ def main() -> None:
     """Measure, print, write bench-audio.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="shorter measurements")
-    parser.add_argument(
-        "--only", action="append", choices=PARTS, help="this part, or several"
-    )
+    parser.add_argument("--only", action="append", choices=PARTS, help="this part, or several")
     arguments = parser.parse_args()
     lacking = pulse.missing()
     if lacking:

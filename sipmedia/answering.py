@@ -92,7 +92,7 @@ class AnsweringCall(TransferringCall):
             self._reject(status, None)
 
     def abandon(self) -> None:
-        """Whoever was to serve the call failed, and it would stay up in silence: 500, or BYE when answered."""
+        """Who was to serve the call failed, and it would stay up in silence: 500, or BYE when answered."""
         if self._undecided:
             self._reject(500, None)
         elif self.state is CallState.ANSWERED or self._answering:

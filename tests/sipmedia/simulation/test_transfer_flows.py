@@ -51,9 +51,7 @@ class LoseOne:
 
 def core_is_clean(phone: Softphone) -> bool:
     core = phone._open_agent()._started()
-    return not (
-        core.calls or core.dialogs or core.services.notifiers or len(core.layer)
-    )
+    return not (core.calls or core.dialogs or core.services.notifiers or len(core.layer))
 
 
 async def transfer(attended: bool, refused: bool = False) -> str:
