@@ -44,7 +44,7 @@ def test_the_docstring_draws_the_whole_tree() -> None:
         (BadSdp(3, "m=audio", "no port"), ["line 3", "'m=audio'", "no port"]),
         (BadSdp(0, "", "it is empty"), ["bad SDP: it is empty"]),
         (BadSdp(1, "x" * 500, "too long"), ["..."]),
-        (NoCommonCodec(["PCMU", "PCMA"], ["G729"]), ["we have PCMU, PCMA", "they have G729", "audio_codecs"]),
+        (NoCommonCodec(["PCMU", "PCMA"], ["G729"]), ["we have PCMU, PCMA", "they have G729"]),
         (NoCommonCodec([], []), ["we have none", "they have none"]),
         (MediaRefused(["line 1 is video"]), ["line 1 is video"]),
         (MediaRefused([]), ["no media lines"]),
