@@ -9,6 +9,7 @@ PulseAudio converts from the true rate to the one asked for, so 48005 Hz taken f
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -70,6 +71,8 @@ async def main(device: str, ppm: float, seconds: float, uri: str | None) -> None
         Softphone(Account("sip:bench@127.0.0.1"), bind="127.0.0.1:0", media=media) as phone,
         Headset(device, device, voice=voice, backend=backend) as headset,
     ):
+        gc.collect()
+        gc.freeze()  # as the commands do
         if uri is not None:
             call = await phone.call(uri)
             await talk(call, headset, seconds)

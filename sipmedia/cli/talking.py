@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -42,6 +43,9 @@ async def talking(
     """
     wanted = wants_headset(settings, out, echo=echo, attended=attended)
     talker = await _opened(settings, out) if wanted else None
+    if talker is not None:
+        gc.collect()
+        gc.freeze()  # all that is here stays: looking at it in mid-call would be heard (docs/performance.md)
     try:
         yield talker
     finally:
