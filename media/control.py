@@ -7,7 +7,6 @@ carry our own SSRC (RFC 3550 section 8.2).
 from collections.abc import Callable
 from random import Random
 
-from media.audio.jitter_buffer import JitterBuffer
 from media.errors import BadPacket
 from media.events import RtcpBye, RtcpReport, StreamEvent
 from media.inbound import Inbound
@@ -56,20 +55,18 @@ class Control:
         handle: object,
         inbound: Inbound,
         outbound: Outbound,
-        buffer: JitterBuffer,
+        reporter: Reporter,
         *,
         random: Random,
-        now: float,
-        wall_offset: float,
         send_rtp: Send,
         send_rtcp: Send,
         emit: Callable[[StreamEvent], object],
     ) -> None:
-        self.reporter = Reporter(outbound.sender, random, now, wall_offset)
+        self.reporter = reporter
         self.quality = QualityMeter()
         self.remote_metrics: VoipMetrics | None = None
         """How the peer hears us, if it says so."""
-        self.due = self.reporter.interval.deadline
+        self.due = reporter.interval.deadline
         """When `report` has something to do."""
         self.last_arrival = 0.0
         self.foreign = 0
@@ -77,7 +74,7 @@ class Control:
         self._handle = handle
         self._inbound = inbound
         self._outbound = outbound
-        self._buffer = buffer
+        self._buffer = inbound.playout.buffer
         self._random = random
         self._send_rtp = send_rtp
         self._send_rtcp = send_rtcp

@@ -26,6 +26,7 @@ from media.events import (
 from media.inbound import Inbound
 from media.outbound import Outbound
 from media.plan import Address, MediaDirection, StreamPlan
+from media.rtcp.report import Reporter
 from media.rtp.packet import is_rtcp
 from media.rtp.statistics import StreamStatistics
 from media.silence import Life, SilenceWatch
@@ -97,10 +98,8 @@ class Stream:
             handle,
             self.inbound,
             self.outbound,
-            self.buffer,
+            Reporter(self.outbound.sender, random, now, wall_offset),
             random=random,
-            now=now,
-            wall_offset=wall_offset,
             send_rtp=send_rtp,
             send_rtcp=send_rtcp,
             emit=emit,
