@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self
 
 from media import MediaError
 from media.audio.mixer import Mixer
-from sipmedia.conference import Seat, same_manager, session_of
 from sipmedia.errors import SipMediaError
 from sipmedia.events import Dtmf
+from sipmedia.seat import Seat, same_manager, session_of
 
 if TYPE_CHECKING:
     from media import MediaSession, SdpNegotiated

@@ -1,4 +1,4 @@
-"""Several calls in one conversation: everybody hears everybody else."""
+"""Several calls in one conversation, and the person at this machine: everybody hears everybody else."""
 
 from __future__ import annotations
 
@@ -6,39 +6,18 @@ import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from media import MediaManager, MediaSession
+from media import MediaManager
 from media.audio.graph import AudioSource
-from media.audio.mixer import Mixer, Party
+from media.audio.mixer import Mixer
+from media.audio.party import Party
 from media.files import File, FilePlayback
-from media.frame import AudioFrame
-from sipmedia.errors import CallEnded, InvalidCallState
+from sipmedia.headset import Headset
+from sipmedia.seat import HeadsetSeat, Seat, same_manager, session_of
 
 if TYPE_CHECKING:
     from sipmedia.call import Call
 
 _MUSIC_RATE_HZ = 16000
-
-
-class Seat:
-    """A call's place at a mixer: what the call hears comes from there, and what it says goes there."""
-
-    def __init__(self, session: MediaSession, mixer: Mixer, gain: float = 1.0) -> None:
-        self.party = mixer.add(session.rate, gain=gain)
-        self._session = session
-        self._mixer = mixer
-        session.add_sink(self.party)
-        session.set_source(self)
-
-    def pull(self, n: int) -> AudioFrame:
-        """What the party hears, at the rate that the call has now (media thread)."""
-        self.party.sample_rate_hz = self._session.rate
-        return self.party.pull(n)
-
-    def leave(self) -> None:
-        """Give the call its own sound back."""
-        self._session.remove_sink(self.party)
-        self._session.set_source(None)
-        self._mixer.remove(self.party)
 
 
 class Conference:
@@ -47,11 +26,13 @@ class Conference:
         conference = Conference(music="waiting.flac")
         alice = conference.add(call)
         alice.muted = True
+        conference.add(headset)
 
     ``music``: a file, or an endless source, for those on hold and for who is alone. What is said in one call
     is heard in the others at the same tick. What a call plays (``call.play``) is heard by that party alone,
     in place of the others; what is written (``call.write``) waits until the call has left. All calls must
-    be of one media manager: of one phone, or of phones that share it (``Softphone(media=...)``).
+    be of one media manager: of one phone, or of phones that share it (``Softphone(media=...)``). A headset
+    takes part as long as there are calls; when they have left it is still there for those that come.
     """
 
     def __init__(self, *, music: AudioSource | File | None = None) -> None:
@@ -62,6 +43,7 @@ class Conference:
         else:
             self._music_file = music
         self._seats: dict[Call, Seat] = {}
+        self._headsets: dict[Headset, HeadsetSeat] = {}
         self._manager: MediaManager | None = None
 
     def __enter__(self) -> Self:
@@ -77,40 +59,62 @@ class Conference:
         """Who takes part, in the order in which they came."""
         return tuple(self._seats)
 
-    def __getitem__(self, call: Call) -> Party:
-        """What a call's part is: mute, deaf, gain, level ...; ``KeyError`` when it takes no part."""
-        return self._seats[call].party
+    @property
+    def headsets(self) -> tuple[Headset, ...]:
+        """Who takes part at this machine."""
+        return tuple(self._headsets)
 
-    def add(self, call: Call, *, gain: float = 1.0) -> Party:
-        """Let a call take part until it ends or is removed; its :class:`~media.audio.mixer.Party`.
+    def __getitem__(self, member: Call | Headset) -> Party:
+        """What a member's part is: mute, deaf, gain, level ...; ``KeyError`` when it takes no part."""
+        if isinstance(member, Headset):
+            return self._headsets[member].party
+        return self._seats[member].party
+
+    def add(self, member: Call | Headset, *, gain: float = 1.0) -> Party:
+        """Let a call or a headset take part until it ends, leaves or is removed; its :class:`Party`.
 
         ``party.muted``, ``.deaf``, ``.on_hold``, ``.gain`` and ``.whisper_to`` (another party) may be set at
-        any time; ``party.level_dbov`` is how loud it is now.
+        any time; ``party.level_dbov`` is how loud it is now. A headset leaves the call it was in, and leaves
+        the conference by ``attach`` and ``detach``.
 
         :raises InvalidCallState: before there is media, and for a call of another media manager.
         :raises CallEnded: when the call is over.
         """
-        if call in self._seats:
-            return self._seats[call].party
-        session = session_of(call)
-        self._manager = same_manager(call, self._manager)
-        seat = self._seats[call] = Seat(session, self._mixer, gain)
-        call.once("ended", lambda _: self.remove(call))
+        if isinstance(member, Headset):
+            return self._add_headset(member, gain)
+        if member in self._seats:
+            return self._seats[member].party
+        session = session_of(member)
+        self._manager = same_manager(member, self._manager)
+        seat = self._seats[member] = Seat(session, self._mixer, gain)
+        member.once("ended", lambda _: self.remove(member))
         if self._music_file is not None:
             file, self._music_file = self._music_file, None
-            call.spawn(self._open_music(file, self._manager), "opening the music of a conference")
+            member.spawn(self._open_music(file, self._manager), "opening the music of a conference")
         return seat.party
 
-    def remove(self, call: Call) -> None:
-        """Let a call leave; it goes on by itself. Harmless when it takes no part."""
-        seat = self._seats.pop(call, None)
+    def _add_headset(self, headset: Headset, gain: float) -> Party:
+        if headset not in self._headsets:
+            headset.occupy(lambda: self._headsets.pop(headset).leave())
+            self._headsets[headset] = HeadsetSeat(headset, self._mixer, gain)
+        return self._headsets[headset].party
+
+    def remove(self, member: Call | Headset) -> None:
+        """Let a call leave, which goes on by itself, or a headset. Harmless when it takes no part."""
+        if isinstance(member, Headset):
+            if member in self._headsets:
+                member.detach()
+            return
+        seat = self._seats.pop(member, None)
         if seat is not None:
             seat.leave()
 
     def close(self) -> None:
-        """Let all calls leave."""
+        """Let all leave."""
         for call in self.calls:
             self.remove(call)
+        for headset in self.headsets:
+            self.remove(headset)
 
     async def _open_music(self, file: File, manager: MediaManager) -> None:
         work = manager.runtime.run_file_work
@@ -118,23 +122,3 @@ class Conference:
         self._mixer.music = await loop.run_in_executor(
             None, lambda: FilePlayback(file, _MUSIC_RATE_HZ, work, repeat=None)
         )
-
-
-def session_of(call: Call) -> MediaSession:
-    """The open media session of a call; raises as :meth:`Conference.add`."""
-    session = call.session
-    if session is None:
-        raise InvalidCallState("the call has no media yet: wait until it is answered")
-    if call.state.value == "ended":
-        raise CallEnded("the call is over")
-    return session
-
-
-def same_manager(call: Call, manager: MediaManager | None) -> MediaManager:
-    """The call's media manager; :raises InvalidCallState: when it is another."""
-    if manager is not None and call.media_manager is not manager:
-        raise InvalidCallState(
-            "these calls belong to different media managers, and one media thread has to mix them: "
-            "let their phones share one, Softphone(media=manager)"
-        )
-    return call.media_manager

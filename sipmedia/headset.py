@@ -8,6 +8,7 @@ async with Softphone(Account("sip:alice@192.0.2.1")) as phone, Headset() as head
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from media.audio.country_tones import ToneKind, country_tone
@@ -24,7 +25,6 @@ from media.device.ring_tone import ring_tone
 from media.device.talk import TalkPath
 from media.runtime import current_runtime
 from sipmedia.async_with import AsyncWith
-from sipmedia.conference import session_of
 from sipmedia.device_events import (
     Clipping,
     DeviceLost,
@@ -35,9 +35,9 @@ from sipmedia.device_events import (
 )
 from sipmedia.device_side import DeviceSide, Line, WhenLost
 from sipmedia.emitter import Emitter
+from sipmedia.seat import session_of
 
 if TYPE_CHECKING:
-    from media import MediaSession
     from sipmedia.call import Call
     from sipmedia.events import Ended
     from sipmedia.service_events import Replaced, Transferred
@@ -50,7 +50,7 @@ _TONE_RATE_HZ = 16000
 
 
 class Headset(Emitter, AsyncWith):
-    """Microphone and loudspeaker for one call at a time; an async context manager.
+    """Microphone and loudspeaker for one call or conference at a time; an async context manager.
 
     ``input`` and ``output`` name the devices: an index, a name or a part of it, "NAME, HOST API",
     ``None`` for the system's; ``"null"`` (silence) and ``"file:NAME.wav"`` work without any. ``ring`` is
@@ -81,7 +81,7 @@ class Headset(Emitter, AsyncWith):
         self._path = TalkPath(self._voice)
         self._latencies = {"input": 0.0, "output": 0.0}
         self._call: Call | None = None
-        self._session: MediaSession | None = None
+        self._leave: Callable[[], None] | None = None
         self._ringing: Pump | None = None
         self._ring_side: DeviceSide | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -141,7 +141,7 @@ class Headset(Emitter, AsyncWith):
 
     @property
     def call(self) -> Call | None:
-        """The call it takes part in."""
+        """The call it takes part in; ``None`` in a conference."""
         return self._call
 
     @property
@@ -167,11 +167,13 @@ class Headset(Emitter, AsyncWith):
         if call is self._call:
             return
         session = session_of(call)
-        self.detach()
-        self._silence_ring()  # at once: two cannot push into one loudspeaker
-        if self._ring_side is not None:
-            self.spawn(self.stop_ringing(), "closing the ring device")
-        self._call, self._session = call, session
+
+        def leave() -> None:
+            session.remove_sink(self._path)
+            session.set_source(None)
+
+        self.occupy(leave)
+        self._call = call
         self._path.rate_hz = lambda: session.rate
         session.add_sink(self._path)
         session.set_source(self._path)
@@ -179,12 +181,22 @@ class Headset(Emitter, AsyncWith):
         for name in ("transferred", "replaced"):
             call.once(name, self._follow)
 
+    def occupy(self, leave: Callable[[], None]) -> None:
+        """Leave where it is and stop ringing, for a place of another kind: that of a conference.
+
+        ``leave`` is called once, when it leaves that: by :meth:`detach`, :meth:`attach` or :meth:`aclose`.
+        """
+        self.detach()
+        self._silence_ring()  # at once: two cannot push into one loudspeaker
+        if self._ring_side is not None:
+            self.spawn(self.stop_ringing(), "closing the ring device")
+        self._leave = leave
+
     def detach(self) -> None:
-        """Take part no longer; the call goes on in silence. Harmless without a call."""
-        session, self._session, self._call = self._session, None, None
-        if session is not None:
-            session.remove_sink(self._path)
-            session.set_source(None)
+        """Take part no longer; the call goes on in silence. Harmless where it takes no part."""
+        leave, self._leave, self._call = self._leave, None, None
+        if leave is not None:
+            leave()
 
     async def talk(self, call: Call) -> Ended:
         """Take part in the call until it is over; gives its end."""

@@ -16,107 +16,27 @@ the GIL for arrays of more than 500 elements, and may get it back only after a s
 
 import logging
 from collections import deque
-from math import log10
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from media.audio.feed import BLOCKS_PER_S, Feed
-from media.audio.graph import AudioSource
+from media.audio.graph import AudioSink, AudioSource
+from media.audio.party import LocalParty, Party
 from media.audio.resample import Resampler
 from media.errors import BadAudio
-from media.frame import AudioFrame, Samples
+from media.frame import Samples
 
 _log = logging.getLogger(__name__)
-
-QUIETEST_DBOV = -96.0
-"""What the level of silence is shown as."""
 
 Key = TypeVar("Key")
 
 _Sum = NDArray[np.int32]
 
 _KEPT_BLOCKS = 10  # for parties that ask later than others; who is further behind jumps to the present
-_LEVEL_FRAMES = 5
-
-
-class Party:
-    """One member of a `Mixer`; its attributes may be changed at any time, from any thread.
-
-    `muted`: nobody hears it. `deaf`: it hears nothing. `on_hold`: both, but it hears the mixer's music.
-    `gain` is the factor it is heard with. `whisper_to`: only that party hears it.
-    """
-
-    def __init__(self, mixer: "Mixer", sample_rate_hz: int, gain: float) -> None:
-        self.muted = False
-        self.deaf = False
-        self.on_hold = False
-        self.gain = gain
-        self.whisper_to: Party | None = None
-        self.dropped = 0
-        """Samples of it left out, because they would have been heard late from then on."""
-        self.feed = Feed(sample_rate_hz)
-        self.next_block: int | None = None
-        self._mixer = mixer
-        self._rate = sample_rate_hz
-        self._incoming: Resampler | None = None
-        self._incoming_rate = 0
-        self._recent: deque[Samples] = deque(maxlen=_LEVEL_FRAMES)
-        self._position = 0
-
-    @property
-    def sample_rate_hz(self) -> int:
-        """The rate of what it hears. What is heard of it may have another: that is then converted."""
-        return self._rate
-
-    @sample_rate_hz.setter
-    def sample_rate_hz(self, rate_hz: int) -> None:
-        if rate_hz != self._rate:
-            self._mixer.change_rate(self, rate_hz)
-
-    @property
-    def level_dbov(self) -> float:
-        """The power of its last 100 ms, before gain and mute; 0 is a full-scale square wave."""
-        recent = list(self._recent)
-        count = sum(map(len, recent))
-        energy = sum(float(np.dot(x, x)) for x in (part.astype(np.float64) for part in recent))
-        if not energy:
-            return QUIETEST_DBOV
-        return max(QUIETEST_DBOV, 10 * log10(energy / count / 32767**2))
-
-    @property
-    def speaks_to_all(self) -> bool:
-        """Whether it is in the sums that everybody hears."""
-        return not (self.muted or self.on_hold) and self.whisper_to is None
-
-    def push(self, frame: AudioFrame) -> None:
-        """Take what it says."""
-        samples = frame.samples
-        self._recent.append(samples)
-        if frame.sample_rate_hz != self._rate:
-            samples = self._converted(frame)
-        self._mixer.take(self, samples)
-
-    def pull(self, n: int) -> AudioFrame:
-        """The next `n` samples of what it hears, a whole number of 10 ms."""
-        samples = self._mixer.hear(self, n)
-        position = self._position
-        self._position += n
-        return AudioFrame(samples, self._rate, position)
-
-    def restart(self, sample_rate_hz: int) -> None:
-        """Go on at another rate; for the mixer."""
-        self._rate = sample_rate_hz
-        self._incoming = None
-        self.feed = Feed(sample_rate_hz)
-
-    def _converted(self, frame: AudioFrame) -> Samples:
-        converter = self._incoming
-        if converter is None or self._incoming_rate != frame.sample_rate_hz:
-            converter = self._incoming = Resampler(frame.sample_rate_hz, self._rate)
-            self._incoming_rate = frame.sample_rate_hz
-        return converter.process(frame.samples)
+_LOCAL_RATE_HZ = 16000  # of a member without a stream, until others come
 
 
 class _Block:
@@ -147,6 +67,7 @@ class Mixer:
     def __init__(self, music: AudioSource | None = None) -> None:
         self.music = music
         self._parties: list[Party] = []
+        self._locals: list[LocalParty] = []
         self._blocks: deque[_Block] = deque()
         self._first = 0  # index of the oldest block kept
         self._tick_block = 0  # where the present tick began
@@ -167,20 +88,30 @@ class Mixer:
         self._parties = [*self._parties, party]  # a new list: the media thread may be walking the old one
         return party
 
+    def add_local(self, source: AudioSource, sink: AudioSink, *, gain: float = 1.0) -> Party:
+        """A new member without a stream, such as a person at this machine.
+
+        `source` is asked for what it says, and `sink` given what it hears, whenever the others are mixed, at
+        the highest rate among them. While nobody has a stream here, neither is called.
+        """
+        party = self.add(self._highest_rate(_LOCAL_RATE_HZ), gain=gain)
+        self._locals = [*self._locals, LocalParty(party, source, sink)]
+        return party
+
     def remove(self, party: Party) -> None:
         """It is heard no more; harmless when it has left. Whoever whispered to it stays silent."""
         self._parties = [other for other in self._parties if other is not party]
+        self._locals = [other for other in self._locals if other.party is not party]
         converters = list(self._converters.items())
         self._converters = {key: converter for key, converter in converters if key[0] is not party}
 
     # --- for its parties, on the media thread ---
 
-    def take(self, party: Party, samples: Samples) -> None:
-        """What a party says."""
-        if self._pulled:  # the pushes of a tick come before its pulls: a new one begins
+    def new_tick(self) -> None:
+        """A party says something: the pushes of a tick come before its pulls."""
+        if self._pulled:
             self._pulled = False
             self._tick_block = self._end
-        party.dropped += party.feed.put(samples)
 
     def hear(self, party: Party, n: int) -> Samples:
         """What a party hears."""
@@ -195,8 +126,8 @@ class Mixer:
         start = party.next_block
         if start is None or start < self._first:
             start = max(self._tick_block, self._first)
-        while self._end < start + count:
-            self._mix()
+        if self._end < start + count:
+            self._mix_blocks(start + count - self._end)
         party.next_block = start + count
         blocks = [self._blocks[start - self._first + i] for i in range(count)]
         heard = [self._heard(party, rate, block) for block in blocks]
@@ -215,6 +146,31 @@ class Mixer:
     @property
     def _end(self) -> int:
         return self._first + len(self._blocks)
+
+    def _mix_blocks(self, count: int) -> None:
+        locals_, first = self._locals, self._end
+        for local in locals_:
+            local.party.sample_rate_hz = self._highest_rate(local.party.sample_rate_hz)
+            self._carry(local, local.speak, count)
+        for _ in range(count):
+            self._mix()
+        for local in locals_:
+            local.party.next_block = first
+            self._carry(local, local.listen, count)
+
+    def _highest_rate(self, otherwise: int) -> int:
+        """Of those who have streams."""
+        local = {local.party for local in self._locals}
+        return max((party.sample_rate_hz for party in self._parties if party not in local), default=otherwise)
+
+    def _carry(self, local: LocalParty, way: Callable[[int], None], blocks: int) -> None:
+        try:
+            way(blocks)
+        except Exception:  # a user's object: the others go on without it
+            _log.exception(
+                "what a local party of a conference says or hears failed; it is left out from now on"
+            )
+            self.remove(local.party)
 
     def _mix(self) -> None:
         """Make the next block out of what has come."""

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from media.audio.graph import SampleSource
-from media.audio.mixer import QUIETEST_DBOV, Mixer, Party
+from media.audio.mixer import Mixer
+from media.audio.party import QUIETEST_DBOV, Party
 from media.audio.tones import ToneSource, dtmf_key
 from media.errors import BadAudio
 from media.frame import AudioFrame, Samples
@@ -271,3 +272,96 @@ def test_mix_minus_is_the_sum_of_the_others(ticks: list[list[int]]) -> None:
         say(*zip(parties, values, strict=True))
         for party, value in zip(parties, values, strict=True):
             assert hear(party) == [max(-32768, min(32767, sum(values) - value))]
+
+
+class Person:
+    """At this machine: says a value, and keeps what is heard."""
+
+    def __init__(self, says: int = 0) -> None:
+        self.party: Party
+        self.says = says
+        self.heard: list[tuple[int, list[int]]] = []
+
+    def pull(self, n: int) -> AudioFrame:
+        return frame(self.says, n, self.party.sample_rate_hz)
+
+    def push(self, frame: AudioFrame) -> None:
+        values = sorted({int(value) for value in frame.samples})
+        self.heard.append((len(frame.samples) * 1000 // frame.sample_rate_hz, values))
+
+
+def add_person(mixer: Mixer, says: int) -> Person:
+    person = Person(says)
+    person.party = mixer.add_local(person, person)
+    return person
+
+
+def test_who_has_no_stream_speaks_and_hears_in_the_same_tick_as_the_others() -> None:
+    mixer, a, b, c = trio()
+    person = add_person(mixer, 1000)
+    for _ in range(5):
+        say((a, 100), (b, 20), (c, 3))
+        assert (hear(a), hear(b), hear(c)) == ([1023], [1103], [1120])
+    assert person.heard == [(20, [123])] * 5
+    mixer.remove(person.party)
+    say((a, 100))
+    assert hear(b) == [100]
+    assert len(person.heard) == 5
+
+
+def test_who_has_no_stream_rests_while_nobody_has_one() -> None:
+    mixer = Mixer()
+    ann, ben = add_person(mixer, 1), add_person(mixer, 10)
+    other = mixer.add(8000)
+    say((other, 100))
+    assert hear(other) == [11]
+    mixer.remove(other)
+    assert (ann.heard, ben.heard) == ([(20, [110])], [(20, [101])])
+
+
+def test_who_has_no_stream_has_the_highest_rate_of_those_who_have() -> None:
+    mixer, a, *_ = trio()
+    person = add_person(mixer, 1000)
+    assert person.party.sample_rate_hz == 8000
+    wide = mixer.add(48000)
+    for _ in range(30):
+        say((a, 100))
+        of_a, of_wide = hear(a), hear(wide, 960)
+    assert person.party.sample_rate_hz == 48000
+    assert np.allclose(of_a, 1000, atol=1)
+    assert np.allclose(of_wide, 1100, atol=1)
+    assert np.allclose(person.heard[-1][1], 100, atol=1)
+    mixer.remove(wide)
+    for _ in range(5):
+        say((a, 100))
+        assert hear(a) == [1000]
+    assert person.heard[-1] == (20, [100])
+
+
+def test_parties_out_of_step_take_a_person_along_block_by_block() -> None:
+    mixer, a, b, _ = trio()
+    person = add_person(mixer, 1000)
+    for _ in range(10):
+        a.push(frame(100, 80))
+        b.push(frame(20))
+        assert hear(a, 80) in ([1000], [1020])
+        hear(b)
+        a.push(frame(100, 80))
+        hear(a, 80)
+    assert sum(ms for ms, _ in person.heard) == 200
+    assert person.party.dropped == 0
+
+
+def test_a_person_whose_loudspeaker_fails_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    mixer, a, b, _ = trio()
+    person = add_person(mixer, 1000)
+
+    def fail(frame: AudioFrame) -> None:
+        raise RuntimeError("it is broken")
+
+    person.push = fail  # type: ignore[method-assign]
+    say((a, 100))
+    assert hear(b) == [1100]
+    assert "it is broken" in caplog.text
+    say((a, 100))
+    assert hear(b) == [100]

@@ -9,21 +9,29 @@ import numpy as np
 import pytest
 
 from media import MediaManager
+from media.audio.echo_cancellation import VoiceSettings
 from media.audio.graph import SampleSource
 from media.audio.tones import ToneSource
-from media.frame import AudioFrame
+from media.device.virtual import VirtualBackend, VirtualCard
+from media.frame import AudioFrame, Samples
 from sipmedia import (
     Account,
     Bridge,
     Call,
     Conference,
     Dtmf,
+    Headset,
     IncomingCall,
     InvalidCallState,
     Softphone,
     bridge,
 )
 from sipmedia.simulation import Network, Simulation
+
+
+def amplitude(samples: Samples, rate_hz: int, hz: float) -> float:
+    time = np.arange(len(samples)) / rate_hz
+    return float(abs(np.mean(samples * np.exp(-2j * np.pi * hz * time)))) * 2
 
 
 class Ear:
@@ -48,8 +56,7 @@ class Ear:
         frames = [frame for _, frame in self.frames[-round(last * 50) :]]
         rate = frames[-1].sample_rate_hz
         samples = np.concatenate([frame.samples for frame in frames if frame.sample_rate_hz == rate])
-        time = np.arange(len(samples)) / rate
-        return float(abs(np.mean(samples * np.exp(-2j * np.pi * hz * time)))) * 2
+        return amplitude(samples, rate, hz)
 
     def hears(self, *tones: float, among: tuple[float, ...] = (500.0, 700.0, 1100.0)) -> bool:
         loud = {hz for hz in among if self.loudness(hz) > 800}
@@ -125,6 +132,81 @@ def test_three_hear_each_other_and_not_themselves(codecs: list[str]) -> None:
         assert ears[0].hears()
 
     simulate(test, codecs, delay=0.01)
+
+
+class Person:
+    """Hums into the microphone of a card, and hears its loudspeaker."""
+
+    def __init__(self, hz: float) -> None:
+        self._tone = ToneSource(48000, (hz,), level_dbov=-20.0)
+        self.heard: list[Samples] = []
+        self.card = VirtualCard("desk", self.hum, self.hear, rates_hz=(48000,), clock_ppm=80)
+
+    def hum(self, n: int, _rate_hz: int) -> Samples:
+        frame = self._tone.pull(n)
+        assert frame is not None
+        return frame.samples
+
+    def hear(self, samples: Samples, _rate_hz: int) -> None:
+        self.heard.append(samples.copy())
+
+    def hears(self, *tones: float) -> bool:
+        second = np.concatenate(self.heard[-100:])
+        loud = {hz for hz in (500.0, 700.0, 1100.0) if amplitude(second, 48000, hz) > 600}
+        return loud == set(tones)
+
+
+@pytest.mark.parametrize("codecs", [["PCMU"] * 2, ["G722", "PCMA"]])
+def test_a_person_with_a_headset_takes_part(codecs: list[str]) -> None:
+    async def test(hub: Softphone, calls: list[Call], ears: list[Ear]) -> None:
+        person = Person(1100.0)
+        async with Headset(
+            backend=VirtualBackend([person.card]), voice=VoiceSettings(echo_cancellation=False)
+        ) as headset:
+            headset.attach(calls[0])
+            await asyncio.sleep(2)
+            assert ears[0].hears(1100.0)
+            conference = Conference()
+            party = conference.add(headset)
+            assert (headset.call, conference.headsets, conference[headset]) == (None, (headset,), party)
+            assert conference.add(headset) is party
+            for call in calls:
+                conference.add(call)
+            await asyncio.sleep(3)
+            before = headset.statistics()
+            await asyncio.sleep(2)
+            assert ears[0].hears(700.0, 1100.0)
+            assert ears[1].hears(500.0, 1100.0)
+            assert person.hears(500.0, 700.0)
+            after = headset.statistics()
+            for way in ("input", "output"):
+                first, last = before[way], after[way]
+                assert first is not None
+                assert last is not None
+                assert (last.underruns, last.skipped_ms) == (first.underruns, first.skipped_ms)
+                assert last.delay_ms < 45
+            assert party.dropped == 0
+            conference.remove(calls[0])
+            headset.muted = True
+            await asyncio.sleep(3)
+            assert ears[1].hears()
+            assert person.hears(700.0)
+            headset.muted = False
+            headset.attach(calls[1])  # and out of the conference
+            assert (headset.call, conference.headsets) == (calls[1], ())
+            conference.remove(calls[1])
+            headset.attach(calls[0])
+            await asyncio.sleep(3)
+            assert ears[0].hears(1100.0)
+            assert person.hears(500.0)
+            conference.add(headset)
+            conference.close()
+            assert (conference.headsets, conference.calls) == ((), ())
+            conference.remove(headset)  # harmless
+            conference.add(headset)
+        assert conference.headsets == ()  # it was closed
+
+    simulate(test, codecs)
 
 
 def test_codecs_change_in_mid_conference() -> None:
