@@ -167,9 +167,7 @@ class Mixer:
         try:
             way(blocks)
         except Exception:  # a user's object: the others go on without it
-            _log.exception(
-                "what a local party of a conference says or hears failed; it is left out from now on"
-            )
+            _log.exception("a local party of a conference failed; it is left out from now on")
             self.remove(local.party)
 
     def _mix(self) -> None:
