@@ -15,8 +15,8 @@ from math import inf
 
 from media.device.drift import MAX_STEP
 
-FIRST_MARGIN_S = 0.008
-_LEAST_MARGIN_S = 0.004
+LEAST_MARGIN_S = 0.01
+"""Stalls of 5 ms come without any warning, every few minutes on a computer that does nothing else."""
 _MOST_MARGIN_S = 0.06
 _SPARE_S = 0.003
 """What shall be left at the worst moment."""
@@ -67,7 +67,7 @@ class FillControl:
     )
 
     def __init__(self) -> None:
-        self.margin_s = FIRST_MARGIN_S
+        self.margin_s = LEAST_MARGIN_S
         self._leader: FillControl | None = None
         self._needed_at: float | None = None
         self._stall_ends = -inf
@@ -140,10 +140,10 @@ class FillControl:
                     self._stall_ends, self._most_s = now + _STALL_S, margin_s + _MORE_AT_ONCE_S
                 self.margin_s = min(_MOST_MARGIN_S, self._most_s, needed_s)
             self._needed_at = now
-        elif now - self._needed_at > _REMEMBERED_S and margin_s > _LEAST_MARGIN_S:
+        elif now - self._needed_at > _REMEMBERED_S and margin_s > LEAST_MARGIN_S:
             self._needed_at += _LESS_EVERY_S
             less_s = max(_LESS_MARGIN_S, _LESS_PART * margin_s)
-            self.margin_s = max(_LEAST_MARGIN_S, margin_s - less_s)
+            self.margin_s = max(LEAST_MARGIN_S, margin_s - less_s)
 
     def _decide(self) -> None:
         usual = sorted(self._recent)[len(self._recent) // 2]

@@ -3,7 +3,7 @@
 import pytest
 
 from media.device.drift import MAX_STEP
-from media.device.fill import FIRST_MARGIN_S, FillControl
+from media.device.fill import LEAST_MARGIN_S, FillControl
 
 PLENTY_S = 0.02
 TICK_S = 0.02
@@ -49,14 +49,14 @@ def test_a_near_miss_is_enough_for_a_larger_margin_which_is_kept_while_it_comes_
         for tick in range(50):
             now = second + tick * TICK_S
             nearly = second % 20 == 5 and tick == 7
-            least = control.margin_s - FIRST_MARGIN_S + 0.0005
+            least = control.margin_s - LEAST_MARGIN_S + 0.0005
             control.observe(0.0, least if nearly else PLENTY_S, now)
         if second >= 5:
             grown = grown or control.margin_s
-            assert control.margin_s == grown > FIRST_MARGIN_S + 0.002
+            assert control.margin_s == grown > LEAST_MARGIN_S + 0.002
     for tick in range(120 * 50):
         control.observe(0.0, PLENTY_S, now + tick * TICK_S)
-    assert control.margin_s < FIRST_MARGIN_S
+    assert control.margin_s == LEAST_MARGIN_S
 
 
 def test_one_stall_is_not_taken_for_what_is_usual_but_many_are() -> None:
@@ -64,9 +64,9 @@ def test_one_stall_is_not_taken_for_what_is_usual_but_many_are() -> None:
     for tick in range(20):
         control.observe(0.0, -0.5, tick * TICK_S)
         control.ran_dry(tick * TICK_S)
-    assert control.margin_s == pytest.approx(FIRST_MARGIN_S + 0.01)
+    assert control.margin_s == pytest.approx(LEAST_MARGIN_S + 0.01)
     control.ran_dry(5.0)
-    assert control.margin_s == pytest.approx(FIRST_MARGIN_S + 0.02)
+    assert control.margin_s == pytest.approx(LEAST_MARGIN_S + 0.02)
 
 
 def test_a_buffer_that_goes_along_has_the_others_steps_and_a_margin_for_both() -> None:
@@ -76,4 +76,4 @@ def test_a_buffer_that_goes_along_has_the_others_steps_and_a_margin_for_both() -
         step = leader.observe(0.003, PLENTY_S, now)
         follower.follow(leader)
         assert follower.observe(-0.001, 0.001 if tick == 7 else PLENTY_S, now) == step
-    assert follower.margin_s == leader.margin_s > FIRST_MARGIN_S
+    assert follower.margin_s == leader.margin_s > LEAST_MARGIN_S

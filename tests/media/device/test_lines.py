@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from media.device.capture import CaptureLine
-from media.device.fill import FIRST_MARGIN_S
+from media.device.fill import LEAST_MARGIN_S
 from media.device.playback import PlaybackLine
 from media.frame import Samples
 
@@ -161,7 +161,7 @@ def test_it_is_quick_again_when_the_machine_is(way: Way) -> None:
     random, world = Random(5), World(30.0)
     world.late = lambda: random.uniform(0.0, 0.02) if 20 < world.now < 40 else 0.0
     _, delays = way(world, 200.0)
-    assert np.median(delays[-10:]) <= np.median(delays[5:15])
+    assert np.median(delays[-10:]) <= np.median(delays[5:15]) + 0.001
 
 
 @ways
@@ -205,7 +205,7 @@ def test_a_call_on_hold_is_no_reason_to_keep_more() -> None:
         elif not 2.0 < world.now < 7.0:
             line.pull(160, CODEC_HZ)
     statistics = line.statistics()
-    assert statistics.margin_ms == pytest.approx(1000 * FIRST_MARGIN_S)
+    assert statistics.margin_ms == pytest.approx(1000 * LEAST_MARGIN_S)
     assert statistics.underruns == 0
     assert statistics.delay_ms < 35
 
