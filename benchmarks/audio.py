@@ -82,6 +82,7 @@ class Bench:
         self._mouth_to_ear("PCMU", bare)
         for codec in ("G722", "opus"):
             self._mouth_to_ear(codec, None)
+        self._mouth_to_ear("PCMU", None, duplex=True)
         self._baresip()
 
     def _bare(self) -> list[tuple[float, float]]:
@@ -94,13 +95,14 @@ class Bench:
             time.sleep(_START_S)
             return self._human(self._listen_s)
 
-    def _mouth_to_ear(self, codec: str, bare: float | None) -> None:
-        with self._call(codec, aec=False, seconds=self._listen_s + 8):
+    def _mouth_to_ear(self, codec: str, bare: float | None, *, duplex: bool = False) -> None:
+        with self._call(codec, aec=False, seconds=self._listen_s + 8, duplex=duplex):
             time.sleep(_START_S)
             delays = self._human(self._listen_s)
-        ours = self._median(codec, delays)
+        name = f"{codec}, one stream for both directions" if duplex else codec
+        ours = self._median(name, delays)
         if bare is None:
-            self.add(f"mouth to ear, {codec}", _ms(ours))
+            self.add(f"mouth to ear, {name}", _ms(ours))
             return
         self.add("mouth to ear, a bare copying program", _ms(bare))
         over = ours - bare
@@ -209,9 +211,15 @@ class Bench:
 
     # --- inside ---
 
-    def _call(self, codec: str, *, aec: bool, seconds: float, ppm: float = 0.0) -> _Both:
+    def _call(
+        self, codec: str, *, aec: bool, seconds: float, ppm: float = 0.0, duplex: bool = False
+    ) -> _Both:
         """Two phones in a call; the one that was called ends with it. Gives the caller's process."""
-        settings = {"BENCH_AEC": "on" if aec else "off", "BENCH_CODEC": codec}
+        settings = {
+            "BENCH_AEC": "on" if aec else "off",
+            "BENCH_CODEC": codec,
+            "BENCH_DUPLEX": "on" if duplex else "off",
+        }
         answering = self._module("answer", "audio_phone", "phone_b", "0", "100000", settings=settings)
         answering.wait_for("listening on ", 15)
         address = answering.output().split("listening on ")[1].split()[0]

@@ -20,7 +20,8 @@ from typing import Any
 from media import ManagerConfig
 from media.audio.echo_cancellation import VoiceSettings
 from media.device.base import DeviceInfo, Opening
-from media.device.portaudio import PortAudioBackend, PortAudioStream
+from media.device.portaudio import PortAudioBackend
+from media.device.system_stream import PortAudioStream
 from sipmedia import Account, Call, Headset, IncomingCall, Softphone
 
 RATE_HZ = 48000
@@ -65,11 +66,12 @@ async def talk(call: Call, headset: Headset, seconds: float) -> None:
 async def main(device: str, ppm: float, seconds: float, uri: str | None) -> None:
     """One call."""
     voice = VoiceSettings(echo_cancellation=os.environ.get("BENCH_AEC") == "on")
+    duplex = os.environ.get("BENCH_DUPLEX") == "on"
     backend = WrongClock(ppm) if ppm else None
     media = ManagerConfig(default_audio_codecs=(os.environ.get("BENCH_CODEC", "PCMU"),))
     async with (
         Softphone(Account("sip:bench@127.0.0.1"), bind="127.0.0.1:0", media=media) as phone,
-        Headset(device, device, voice=voice, backend=backend) as headset,
+        Headset(device, device, voice=voice, duplex=duplex, backend=backend) as headset,
     ):
         gc.collect()
         gc.freeze()  # as the commands do

@@ -26,7 +26,7 @@ from media.device.base import (
 )
 from media.device.capture import CaptureLine
 from media.device.choosing import Wish, choose
-from media.device.errors import DeviceFailed, DeviceNotFound, NoDevice
+from media.device.errors import AmbiguousDevice, DeviceFailed, DeviceNotFound, NoDevice
 from media.device.line import LineStatistics
 from media.device.playback import PlaybackLine
 from media.runtime import current_runtime
@@ -62,7 +62,10 @@ class OpenDevice:
 
 
 class DeviceSide:
-    """Keeps one direction open. `set_line` gives the line to the media thread, None while there is none."""
+    """Keeps one direction open. `set_line` gives the line to the media thread, None while there is none.
+
+    `other_wish` says what the other direction is to be, where one stream shall do both if that is one device.
+    """
 
     def __init__(
         self,
@@ -73,6 +76,7 @@ class DeviceSide:
         sample_rate_hz: int | None,
         when_lost: WhenLost,
         with_reference: bool,
+        other_wish: Callable[[], Wish] | None = None,
         set_line: Callable[[Line | None, float], None],
         tell: Callable[[DeviceOpened | DeviceLost], None],
     ) -> None:
@@ -84,6 +88,7 @@ class DeviceSide:
         self._sample_rate_hz = sample_rate_hz
         self._when_lost = when_lost
         self._with_reference = with_reference
+        self._other_wish = other_wish
         self._set_line = set_line
         self._tell = tell
         self._closed = False
@@ -133,8 +138,11 @@ class DeviceSide:
                 pass  # the loop is closed: nobody is there to hear
 
         def work() -> OpenDevice:
-            info = choose(backend.devices(), asked, self._direction)
-            stream = backend.open(info, Opening(self._direction, before, stopped, self._sample_rate_hz))
+            devices = backend.devices()
+            info = choose(devices, asked, self._direction)
+            duplex = self._does_both(devices, info)
+            opening = Opening(self._direction, before, stopped, self._sample_rate_hz, duplex=duplex)
+            stream = backend.open(info, opening)
             slot.line = self._make_line(stream.sample_rate_hz)
             stream.on_block = slot.line.write if isinstance(slot.line, CaptureLine) else slot.line.fill
             return OpenDevice(backend, info, stream, slot.line)
@@ -150,6 +158,10 @@ class DeviceSide:
             reason = f"it did not answer within {_OPENS_IN_S:.0f} s; is the sound server stuck?"
             raise DeviceFailed(str(asked or "default"), reason)
         return opening.result()
+
+    def _does_both(self, devices: list[DeviceInfo], info: DeviceInfo) -> bool:
+        other_wish = self._other_wish
+        return other_wish is not None and _meant(devices, other_wish(), self._direction.other) == info
 
     def _make_line(self, rate_hz: int) -> Line:
         if self._direction is Direction.INPUT:
@@ -222,7 +234,7 @@ class DeviceSide:
         """Have new devices seen; other streams of the process are only disturbed when it is worth it."""
         if backend.streams:
             there = backend.peek()
-            if not any(_is_there(there, wish, self._direction) for wish in wishes):
+            if not any(_meant(there, wish, self._direction) for wish in wishes):
                 raise DeviceNotFound(str(wishes[0]), self._direction, there)
         backend.refresh()
 
@@ -250,9 +262,9 @@ def _lose(_block: Block) -> None:
     """What is recorded before there is a line."""
 
 
-def _is_there(devices: list[DeviceInfo], wish: Wish, direction: Direction) -> bool:
+def _meant(devices: list[DeviceInfo], wish: Wish, direction: Direction) -> DeviceInfo | None:
+    """The device that is meant; None when it is not there."""
     try:
-        choose(devices, wish, direction)
-    except (NoDevice, DeviceNotFound):
-        return False
-    return True
+        return choose(devices, wish, direction)
+    except (NoDevice, DeviceNotFound, AmbiguousDevice):
+        return None

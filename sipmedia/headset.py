@@ -56,7 +56,8 @@ class Headset(Emitter, AsyncWith):
     ``None`` for the system's; ``"null"`` (silence) and ``"file:NAME.wav"`` work without any. ``ring`` is
     where :meth:`ring` is heard, by default the loudspeaker. ``voice`` says what is done to the microphone's
     sound. ``when_lost``: wait for a device that disappears, or take the default one meanwhile.
-    ``sample_rate_hz``: of the devices, by default 48000 or the next that they run at.
+    ``sample_rate_hz``: of the devices, by default 48000 or the next that they run at. ``duplex``: where both
+    are one device, let one stream do both directions.
 
     Its events are listed in :mod:`sipmedia.device_events`. A device that disappears does not end the call.
     """
@@ -70,6 +71,7 @@ class Headset(Emitter, AsyncWith):
         voice: VoiceSettings | None = None,
         when_lost: WhenLost = "wait",
         sample_rate_hz: int | None = None,
+        duplex: bool = False,
         backend: Backend | None = None,
     ) -> None:
         super().__init__()
@@ -77,6 +79,7 @@ class Headset(Emitter, AsyncWith):
         self._voice = voice or VoiceSettings()
         self._when_lost: WhenLost = when_lost
         self._sample_rate_hz = sample_rate_hz
+        self._duplex = duplex
         self._backend = backend
         self._path = TalkPath(self._voice)
         self._latencies = {"input": 0.0, "output": 0.0}
@@ -302,6 +305,10 @@ class Headset(Emitter, AsyncWith):
                 assert line is None or isinstance(line, PlaybackLine)
                 path.playback = line
 
+        def other_wish() -> Wish:
+            other = self._loudspeaker if name == "input" else self._microphone
+            return None if other is None else other.wish
+
         return DeviceSide(
             name,
             wish,
@@ -309,6 +316,7 @@ class Headset(Emitter, AsyncWith):
             sample_rate_hz=self._sample_rate_hz,
             when_lost=self._when_lost,
             with_reference=name == "output" and self._voice.engine != "off",
+            other_wish=other_wish if self._duplex and path is self._path else None,
             set_line=set_line,
             tell=self._tell,
         )

@@ -43,6 +43,11 @@ class Direction(enum.Enum):
         return "microphone" if self is Direction.INPUT else "loudspeaker"
 
     @property
+    def other(self) -> Direction:
+        """The other way."""
+        return Direction.OUTPUT if self is Direction.INPUT else Direction.INPUT
+
+    @property
     def plural(self) -> str:
         """For people, of several."""
         return f"{self.words}s"
@@ -77,13 +82,17 @@ class DeviceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a device is to be opened. `sample_rate_hz`: None takes the best it runs at."""
+    """How a device is to be opened. `sample_rate_hz`: None takes the best it runs at.
+
+    `duplex`: its other direction is opened too, likewise; let one stream do both if the system can.
+    """
 
     direction: Direction
     on_block: OnBlock
     on_stopped: Callable[[], None]
     sample_rate_hz: int | None = None
     block_s: float = BLOCK_S
+    duplex: bool = False
 
 
 class DeviceStream(Protocol):

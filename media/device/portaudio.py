@@ -5,9 +5,12 @@ ended and begun anew, which ends every open stream of the process. `refresh` doe
 owners, who open theirs again. `devices_seen_elsewhere` looks from another process, which disturbs nobody.
 """
 
+from __future__ import annotations
+
 import ctypes
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -16,15 +19,15 @@ from typing import Any
 
 from media.device.base import RATES_HZ, DeviceInfo, Direction, Opening
 from media.device.errors import DeviceBusy, DeviceError, DeviceFailed, PortAudioMissing, RateRefused
+from media.device.system_stream import PortAudioStream, SystemStream
 
 _INVALID_SAMPLE_RATE = -9997
 _DEVICE_UNAVAILABLE = -9985
+_OPENING = re.compile(r"^Error opening |Raw(Input|Output)?Stream: ")
 _PROBE_PATIENCE_S = 10.0
 _ALSA_HANDLER = ctypes.CFUNCTYPE(
     None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
 )
-_OUTPUT_BLOCKS = 3
-"""What the system holds of what is to be played: with two, its lowest, a busy machine runs dry."""
 
 
 def _sounddevice() -> Any:
@@ -63,7 +66,7 @@ class PortAudioBackend:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._streams: list[PortAudioStream] = []
+        self._streams: list[SystemStream] = []
 
     def devices(self) -> list[DeviceInfo]:
         """See `media.device.base.Backend`."""
@@ -88,22 +91,37 @@ class PortAudioBackend:
             for index, found in enumerate(listed)
         ]
 
-    def open(self, device: DeviceInfo, opening: Opening) -> "PortAudioStream":
+    def open(self, device: DeviceInfo, opening: Opening) -> PortAudioStream:
         """See `media.device.base.Backend`."""
         sounddevice = _sounddevice()
         asked_hz = opening.sample_rate_hz
         with self._lock:
+            for stream in self._streams:
+                if stream.has_room_for(device, opening):
+                    return stream.part(opening)
             rates = (asked_hz,) if asked_hz else (*RATES_HZ, device.default_rate_hz)
             for rate_hz in rates:
                 try:
-                    stream = PortAudioStream(self, sounddevice, device, opening, rate_hz)
+                    stream = self._opened(sounddevice, device, opening, rate_hz)
                 except sounddevice.PortAudioError as error:
                     if _code(error) != _INVALID_SAMPLE_RATE:
                         raise _failure(device, error) from error
                     continue
                 self._streams.append(stream)
-                return stream
+                return stream.part(opening)
         raise RateRefused(device.name, rates[0])
+
+    def _opened(self, sounddevice: Any, device: DeviceInfo, opening: Opening, rate_hz: int) -> SystemStream:
+        forget = self._streams.remove
+        alone = all(stream.device != device for stream in self._streams)
+        if opening.duplex and alone and all(map(device.does, Direction)):
+            try:
+                return SystemStream(
+                    sounddevice, device, opening, rate_hz, tuple(Direction), self._lock, forget
+                )
+            except sounddevice.PortAudioError:
+                pass  # not every system does both at once: what is wrong with one is told below
+        return SystemStream(sounddevice, device, opening, rate_hz, (opening.direction,), self._lock, forget)
 
     def peek(self) -> list[DeviceInfo]:
         """What a new process sees: see the head of this module."""
@@ -113,95 +131,19 @@ class PortAudioBackend:
         """End and begin PortAudio; streams that are open end, and their owners hear of it."""
         sounddevice = _sounddevice()
         with self._lock:
-            streams = list(self._streams)
-            for stream in streams:
-                stream.close()
+            ended = [part for stream in list(self._streams) for part in stream.close()]
             try:
                 sounddevice._terminate()
                 sounddevice._initialize()
             except sounddevice.PortAudioError as error:
                 raise DeviceFailed("PortAudio", _words(error)) from error
-        for stream in streams:
-            stream.ended()
+        for part in ended:
+            part.on_stopped()
 
     @property
     def streams(self) -> int:
         """How many are open, in the whole process."""
         return len(self._streams)
-
-    def forget(self, stream: "PortAudioStream") -> None:
-        """It is closed."""
-        with self._lock:
-            if stream in self._streams:
-                self._streams.remove(stream)
-
-    @property
-    def lock(self) -> threading.RLock:
-        """Held while PortAudio is told to open, close, end or begin: it is not made for two at once."""
-        return self._lock
-
-
-class PortAudioStream:
-    """One direction of one device, mono, 16 bits."""
-
-    def __init__(
-        self,
-        backend: PortAudioBackend,
-        sounddevice: Any,
-        device: DeviceInfo,
-        opening: Opening,
-        rate_hz: int,
-    ) -> None:
-        self.sample_rate_hz = rate_hz
-        self.xruns = 0
-        self._backend = backend
-        self.on_block = opening.on_block
-        self._on_stopped = opening.on_stopped
-        self._closed = False
-        output, block_s = opening.direction is Direction.OUTPUT, opening.block_s
-        lowest_s = float(sounddevice.query_devices(device.index)["default_low_output_latency"])
-        make = sounddevice.RawOutputStream if output else sounddevice.RawInputStream
-        self._stream = make(
-            samplerate=rate_hz,
-            blocksize=round(block_s * rate_hz),
-            device=device.index,
-            channels=1,
-            dtype="int16",
-            latency=max(_OUTPUT_BLOCKS * block_s, lowest_s) if output else "low",
-            callback=self._callback,
-            finished_callback=self._finished,
-        )
-        try:
-            self._stream.start()
-            self.latency_s = float(self._stream.latency)
-        except sounddevice.PortAudioError:
-            self._closed = True
-            self._stream.close(ignore_errors=True)
-            raise
-
-    def close(self) -> None:
-        """See `media.device.base.DeviceStream`."""
-        if self._closed:
-            return
-        self._closed = True
-        with self._backend.lock:
-            self._stream.close(ignore_errors=True)
-        self._backend.forget(self)
-
-    def ended(self) -> None:
-        """Tell the owner that it is no more."""
-        self._on_stopped()
-
-    def _callback(self, buffer: Any, _frames: int, _times: Any, status: Any) -> None:
-        """PortAudio's thread: copy, count, return."""
-        if status:
-            self.xruns += 1
-        self.on_block(memoryview(buffer).cast("h"))
-
-    def _finished(self) -> None:
-        """PortAudio's thread: the stream has stopped; when that was not our doing its device is gone."""
-        if not self._closed:
-            self._on_stopped()
 
 
 _backend = PortAudioBackend()
@@ -247,9 +189,7 @@ def _words(error: Any) -> str:
     host = error.args[2] if len(error.args) > 2 else None
     if isinstance(host, tuple) and len(host) == 3 and host[2]:
         text += f": {host[2]}"
-    return (
-        text.removeprefix("Error opening ").replace("RawInputStream: ", "").replace("RawOutputStream: ", "")
-    )
+    return _OPENING.sub("", text)
 
 
 def _failure(device: DeviceInfo, error: Any) -> DeviceError:

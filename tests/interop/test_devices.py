@@ -180,7 +180,10 @@ def test_the_sound_server_dies_in_mid_call_and_comes_back(
     assert_heard(heard[1], ANNA, 2)
 
 
-def test_changing_the_device_in_mid_call(server: Pulse, addresses: Iterator[Party], folder: Path) -> None:
+@pytest.mark.parametrize(("streams", "at_first"), [("one a direction", 2), ("duplex", 1)])
+def test_changing_the_device_in_mid_call(
+    server: Pulse, addresses: Iterator[Party], folder: Path, streams: str, at_first: int
+) -> None:
     callee = next(addresses)
     with Phone(
         server, folder / "ben", "answer", "--bind", callee.bind, "--calls", "1", "--aec", "off", "--json",
@@ -188,7 +191,7 @@ def test_changing_the_device_in_mid_call(server: Pulse, addresses: Iterator[Part
     ) as answering:  # fmt: skip
         answering.wait_for("listening")
         environment = {**server.environment, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "tests.interop.harness.switching", callee.uri("ben")]
+        command = [sys.executable, "-m", "tests.interop.harness.switching", callee.uri("ben"), streams]
         with PeerProcess("switching", command, folder, environment) as calling:
             calling.wait_for("talking")
             time.sleep(0.5)
@@ -203,6 +206,8 @@ def test_changing_the_device_in_mid_call(server: Pulse, addresses: Iterator[Part
             assert calling.wait(20) == 0, calling.output()
         answering.assert_talked()
     assert "no microphone 'kitchen'. There are:" in calling.output()
+    assert calling.output().startswith(f"streams: {at_first}\n")
+    assert "switched, streams: 2" in calling.output()
     assert_heard(heard[-4 * RATE_HZ :], BEN, 2)
     assert_heard(after, ANNA, 2)
 

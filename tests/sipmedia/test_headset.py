@@ -14,8 +14,9 @@ import pytest
 
 from media.audio.echo_cancellation import VoiceSettings
 from media.audio.synthesis import speech
+from media.device.base import DeviceInfo, Opening
 from media.device.errors import DeviceBusy, DeviceFailed, DeviceNotFound, NoDevice, RateRefused
-from media.device.virtual import VirtualBackend, VirtualCard
+from media.device.virtual import VirtualBackend, VirtualCard, VirtualStream
 from media.frame import Samples
 from sipmedia import Account, Call, Headset, IncomingCall, Softphone
 from sipmedia.simulation import Network, Simulation
@@ -389,3 +390,29 @@ def test_without_the_engine_it_is_half_duplex(monkeypatch: pytest.MonkeyPatch) -
     check: Callable[[], None] = VoiceSettings(noise_suppression=True).check
     with pytest.raises(Exception, match=r"noise suppression needs pywebrtc-audio: pip install"):
         check()
+
+
+@pytest.mark.parametrize(
+    ("duplex", "output", "asked"),
+    [(True, "desk", [True, True]), (True, "other", [False, False]), (False, "desk", [False, False])],
+)
+def test_one_stream_is_asked_for_where_both_directions_are_one_device(
+    duplex: bool, output: str, asked: list[bool]
+) -> None:
+    openings: list[bool] = []
+
+    class Watched(VirtualBackend):
+        def open(self, device: DeviceInfo, opening: Opening) -> VirtualStream:
+            openings.append(opening.duplex)
+            return super().open(device, opening)
+
+    async def main() -> None:
+        backend = Watched([human(1).card("desk"), human(2).card("other")])
+        async with Headset("desk", output, ring="desk", voice=OFF, duplex=duplex, backend=backend) as set_:
+            assert openings == asked
+            await set_.ring()
+            assert openings == [*asked, False]
+            await set_.use_output("desk")
+            assert openings[-1] is duplex
+
+    run(main())

@@ -24,7 +24,7 @@ class Refused(Exception):
 class Stream:
     """Stands for a stream of sounddevice."""
 
-    latency = 0.02
+    latency: float | tuple[float, float] = 0.02
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
@@ -38,11 +38,18 @@ class Stream:
         self.settings["finished_callback"]()
 
 
+class Duplex(Stream):
+    """Stands for one of both directions."""
+
+    latency = (0.02, 0.03)
+
+
 def installed(monkeypatch: pytest.MonkeyPatch, **parts: Any) -> None:
     stand_in = SimpleNamespace(
         PortAudioError=Refused,
         RawInputStream=Stream,
         RawOutputStream=Stream,
+        RawStream=Duplex,
         query_devices=lambda _index: {"default_low_output_latency": 0.001},
         **parts,
     )
@@ -113,7 +120,7 @@ def test_the_next_rate_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_blocks_are_handed_on_and_losses_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch)
     stream, heard = opened(portaudio.PortAudioBackend())
-    callback = stream._stream.settings["callback"]
+    callback = stream._system._stream.settings["callback"]
     callback(np.arange(480, dtype=np.int16).tobytes(), 480, None, None)
     callback(bytes(960), 480, None, "input overflow")
     assert [len(block) for block in heard] == [480, 480]
@@ -128,7 +135,7 @@ def test_a_stream_that_ends_by_itself_is_told_one_that_is_closed_is_not(
     backend, stopped = portaudio.PortAudioBackend(), ["first"]
     stream, _ = opened(backend, stopped=stopped)
     assert backend.streams == 1
-    stream._stream.settings["finished_callback"]()
+    stream._system._stream.settings["finished_callback"]()
     assert stopped == ["first", "stopped"]
     stream.close()
     stream.close()
@@ -148,5 +155,88 @@ def test_a_refresh_ends_all_streams_and_tells_their_owners(monkeypatch: pytest.M
     backend.refresh()
     assert calls == ["terminate", "initialize"]
     assert stopped == ["first", "stopped"]
-    assert not stream._stream.running
+    assert not stream._system._stream.running
     assert backend.streams == 0
+
+
+def duplex(backend: portaudio.PortAudioBackend, direction: Direction, **settings: Any) -> Any:
+    stopped: list[str] = []
+    opening = Opening(direction, lambda _: None, lambda: stopped.append("stopped"), duplex=True, **settings)
+    stream = backend.open(CARD, opening)
+    return stream, stopped
+
+
+def test_one_stream_does_both_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch)
+    backend = portaudio.PortAudioBackend()
+    output, _ = duplex(backend, Direction.OUTPUT)
+    settings = output._system._stream.settings
+    recorded, played = np.arange(480, dtype=np.int16), np.ones(480, np.int16)
+    settings["callback"](recorded.tobytes(), played.data.cast("B"), 480, None, None)  # nobody listens yet
+    assert played.any()
+    heard = []
+    output.on_block = lambda block: block.__setitem__(slice(None), memoryview(bytes(960)).cast("h"))
+    input_, _ = duplex(backend, Direction.INPUT)
+    assert backend.streams == 1
+    assert (input_.latency_s, output.latency_s) == (0.02, 0.03)
+    input_.on_block = lambda block: heard.append(list(block))
+    lost = SimpleNamespace(
+        input_overflow=True, input_underflow=False, output_overflow=False, output_underflow=False
+    )
+    settings["callback"](recorded.tobytes(), played.data.cast("B"), 480, None, lost)
+    assert heard == [list(range(480))]
+    assert not played.any()
+    assert (input_.xruns, output.xruns) == (1, 0)
+
+
+def test_each_direction_of_one_stream_is_closed_and_opened_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch)
+    backend = portaudio.PortAudioBackend()
+    output, output_stopped = duplex(backend, Direction.OUTPUT)
+    input_, _ = duplex(backend, Direction.INPUT)
+    system = output._system._stream
+    output.close()
+    output.close()
+    played = np.ones(480, np.int16)
+    system.settings["callback"](bytes(960), played.data.cast("B"), 480, None, None)
+    assert not played.any()  # silence, now that nobody plays
+    again, again_stopped = duplex(backend, Direction.OUTPUT)
+    assert again._system._stream is system
+    second, _ = duplex(backend, Direction.INPUT)  # ours has its owner: another stream
+    assert second._system._stream is not system
+    second.close()
+    alone, _ = opened(backend)  # and one for which nobody asked for both
+    alone.close()
+    system.settings["finished_callback"]()
+    assert (output_stopped, again_stopped) == ([], ["stopped"])
+    again.close()
+    assert system.running
+    after, _ = duplex(backend, Direction.OUTPUT)
+    assert after._system._stream is not system  # that one is over
+    input_.close()
+    assert not system.running
+    after.close()
+    assert backend.streams == 0
+
+
+def test_other_rates_and_single_directions_have_streams_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch)
+    backend = portaudio.PortAudioBackend()
+    duplex(backend, Direction.OUTPUT, sample_rate_hz=48000)
+    duplex(backend, Direction.INPUT, sample_rate_hz=16000)
+    assert backend.streams == 2
+    opened(backend)
+    assert backend.streams == 3
+
+
+def test_a_system_that_cannot_do_both_at_once_does_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> None:
+        raise Refused("Illegal combination of I/O devices", -9993)
+
+    installed(monkeypatch)
+    monkeypatch.setattr(portaudio._sounddevice(), "RawStream", refuse)
+    backend = portaudio.PortAudioBackend()
+    output, _ = duplex(backend, Direction.OUTPUT)
+    input_, _ = duplex(backend, Direction.INPUT)
+    assert output._system is not input_._system
+    assert backend.streams == 2
