@@ -21,7 +21,7 @@ from random import Random
 from dialog.challenge import format_auth, read_auth
 from dialog.digest import Credentials, response_for, split_algorithm
 from dialog.errors import ParseError
-from dialog.uri import parse_uri
+from dialog.uri import SipUri, Uri, parse_uri
 
 __all__ = ["Authenticator", "Outcome", "Verdict"]
 
@@ -103,7 +103,11 @@ class Authenticator:
         offered = {name.upper() for name in self.algorithms}
         if algorithm.upper() not in offered:
             return Verdict(Outcome.REFUSED, username, f"the algorithm {algorithm} was not offered")
-        if params.get("qop", "") not in self.qop.split(","):
+        qop, offered_qop = params.get("qop", ""), self.qop.split(",")
+        # Clients of RFC 2069's age know no qop, nor any algorithm but MD5 (RFC 3261 section 22.4). They count
+        # no uses of a nonce either, so that it serves them once.
+        once = not qop and algorithm.upper() == "MD5" and "auth" in offered_qop
+        if qop not in offered_qop and not once:
             return Verdict(Outcome.REFUSED, username, "another qop than was offered")
         if not _same_uri(params.get("uri", ""), uri):
             return Verdict(Outcome.REFUSED, username, "credentials for another Request-URI")
@@ -124,7 +128,7 @@ class Authenticator:
             uri=params.get("uri", ""),
             body=body,
             nonce=nonce,
-            qop=params.get("qop", ""),
+            qop=qop,
             nc=params.get("nc", ""),
             cnonce=params.get("cnonce", ""),
         )
@@ -133,7 +137,7 @@ class Authenticator:
             return Verdict(Outcome.REFUSED, username, "wrong password")
         if age > self.nonce_lifetime:
             return Verdict(Outcome.STALE, username, "the nonce is too old")
-        if params.get("qop") and not self._count(nonce, params.get("nc", ""), now):
+        if (qop or once) and not self._count(nonce, "1" if once else params.get("nc", ""), now):
             return Verdict(Outcome.STALE, username, "the nonce-count was used before")
         return Verdict(Outcome.ACCEPTED, username)
 
@@ -202,10 +206,19 @@ class _Counts:
 
 
 def _same_uri(one: str, other: str) -> bool:
-    """Section 22.4: the digest-uri must be equivalent to the Request-URI."""
+    """Section 22.4: the digest-uri must be equivalent to the Request-URI.
+
+    Parameters are passed over: they say how to get there, and phones add their transport here alone.
+    """
     if one == other:
         return True
     try:
-        return parse_uri(one) == parse_uri(other)
+        return _resource(parse_uri(one)) == _resource(parse_uri(other))
     except ParseError:
         return False
+
+
+def _resource(uri: Uri) -> object:
+    if isinstance(uri, SipUri):
+        return uri.scheme, uri.user, uri.host.lower(), uri.port
+    return uri

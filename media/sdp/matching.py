@@ -3,7 +3,7 @@
 Pure functions between descriptions, `LocalAudio` (what we would like) and `AudioAgreement` (what both ends
 settled on). The rules are those of RFC 3264 sections 5.1, 6.1 and 8.4; where there is a choice:
 
-- An answer names *all* common codecs, in the order of the offer, with the payload types of the offer;
+- An answer names *all* common codecs, in the order of the offer and before all else, with its payload types;
   `prefer_own` takes our order, `one_codec` only the first. telephone-event is added for each clock
   rate in use, and at 8000 Hz for those devices that know no other; comfort noise when wished.
 - RTP/AVP and RTP/AVPF are accepted and answered with the same profile (of AVPF nothing is used).
@@ -77,7 +77,7 @@ def why_unusable(
 ) -> str | None:
     """Why we cannot do a live line of theirs, as a sentence; None if we can (codecs not yet looked at)."""
     where = f"line {number} ({media.media} {media.port} {media.protocol})"
-    if media.media != "audio":
+    if media.media.lower() != "audio":
         return f"{where} is {media.media}, we do audio only"
     if media.protocol.upper() not in RTP_PROFILES:
         return f"{where} wants {media.protocol}, we do plain RTP/AVP only (no SRTP yet)"
@@ -120,7 +120,8 @@ def match_offer(offered: Sequence[RtpMap], local: LocalAudio) -> list[RtpMap]:
     if local.comfort_noise and NOISE_KEY[1] in rates:
         chosen.extend([entry for entry in offered if key_of(entry) == NOISE_KEY][:1])
     if not local.prefer_own:
-        chosen.sort(key=offered.index)
+        # Whatever the offer puts first: many devices take the first format of an answer for the codec.
+        chosen.sort(key=lambda entry: (not entry.is_codec, offered.index(entry)))
     return chosen
 
 

@@ -297,7 +297,7 @@ class Negotiation:
         """Where our audio line stands: the one in use or used last, else any place given to plain audio."""
 
         def fits(index: int) -> bool:  # what was another profile's line is not ours to bring to life
-            return media[index].media == "audio" and media[index].protocol.upper() in RTP_PROFILES
+            return media[index].media.lower() == "audio" and media[index].protocol.upper() in RTP_PROFILES
 
         order = range(len(media)) if self._place is None else (self._place, *range(len(media)))
         return next((index for index in order if index < len(media) and fits(index)), None)
@@ -324,6 +324,9 @@ class Negotiation:
                 return index, entries, known
             if known and not labels(known):
                 reasons.append(f"line {index + 1} carries {known[0].encoding} only")
+                continue
+            if not line.formats:
+                reasons.append(f"line {index + 1} names no format")
                 continue
             theirs.extend(labels(known) or line.formats)
         if theirs:
@@ -364,7 +367,7 @@ def _check_lines(offer: SessionDescription, answer: SessionDescription) -> None:
     if len(answer.media) > len(offer.media):
         raise BadAnswer(f"it has {len(answer.media)} media lines, we offered {len(offer.media)}")
     for number, (ours, theirs) in enumerate(zip(offer.media, answer.media, strict=False), 1):
-        if ours.media != theirs.media:
+        if ours.media.lower() != theirs.media.lower():
             raise BadAnswer(f"its line {number} is {theirs.media}, we offered {ours.media}")
         if theirs.refused:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialog.authenticator import Authenticator, Outcome
-from dialog.challenge import read_challenges
+from dialog.challenge import Challenge, read_challenges
 from dialog.digest import Credentials, DigestSession, choose
 
 BOB = Credentials("bob", "zanzibar")
@@ -102,6 +103,30 @@ def test_played_back() -> None:
     assert judge(one, values[10]) is Outcome.STALE  # too late to know
 
 
+def of_old(challenge: Challenge, credentials: Credentials = BOB) -> str:
+    """The answer of a client that knows RFC 2069 only, whatever it was asked for."""
+    return DigestSession(replace(challenge, qop=()), credentials, "c").authorize("REGISTER", URI, b"")
+
+
+def test_clients_without_qop() -> None:
+    """Phones that know MD5 only often leave qop out; as they count no uses, a nonce is good for one."""
+    one = server(algorithms=("MD5",))
+    challenges, _ = read_challenges(one.challenges(0.0, Random(1)))
+    value = of_old(challenges[0])
+    assert "qop" not in value
+    assert judge(one, of_old(challenges[0], Credentials("bob", "wrong"))) is Outcome.REFUSED
+    assert judge(one, value) is Outcome.ACCEPTED
+    assert judge(one, value) is Outcome.STALE
+    assert judge(one, session(one).authorize("REGISTER", URI, b"")) is Outcome.STALE  # of the same nonce
+
+
+@pytest.mark.parametrize("settings", [{"algorithms": ("SHA-256",)}, {"qop": "auth-int"}])
+def test_qop_is_not_left_out_where_it_protects_more(settings: dict[str, Any]) -> None:
+    one = server(**settings)
+    challenges, _ = read_challenges(one.challenges(0.0, Random(1)))
+    assert judge(one, of_old(challenges[0])) is Outcome.REFUSED
+
+
 def test_credentials_are_for_one_request() -> None:
     one = server(qop="auth-int")
     value = session(one).authorize("REGISTER", URI, b"body")
@@ -110,6 +135,15 @@ def test_credentials_are_for_one_request() -> None:
     assert one.check([value], "INVITE", URI, b"body", 1.0).outcome is Outcome.REFUSED
     # The same URI may be written in another way.
     assert judge(one, value, uri="sip:A.EXAMPLE", body=b"body") is Outcome.ACCEPTED
+
+
+def test_a_transport_in_the_digest_uri_alone() -> None:
+    one = server()
+    value = session(one).authorize("REGISTER", URI + ";transport=UDP", b"")
+    assert judge(one, value, uri="sip:bob@a.example") is Outcome.REFUSED
+    assert judge(one, value, uri="sip:a.example:5070") is Outcome.REFUSED
+    assert judge(one, value, uri="sips:a.example") is Outcome.REFUSED
+    assert judge(one, value) is Outcome.ACCEPTED
 
 
 @pytest.mark.parametrize(

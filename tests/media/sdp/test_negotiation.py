@@ -224,6 +224,21 @@ def test_our_order_on_request() -> None:
     assert answer_to(offer, local(one_codec=True, prefer_own=True))[1].media[0].formats == ("0", "101")
 
 
+def test_codecs_stand_first_in_an_answer() -> None:
+    """Devices that take the first format of an answer for the codec would send telephone-events as speech."""
+    offer = sdp("audio 4000 RTP/AVP 13 102 8 0|rtpmap:102 telephone-event/8000")
+    assert answer_to(offer, local(comfort_noise=True))[1].media[0].formats == ("8", "0", "13", "102")
+
+
+def test_media_in_capitals() -> None:
+    machine, answer = answer_to(sdp("AUDIO 4000 rtp/avp 0"))
+    assert machine.audio is not None
+    assert answer.media[0].port == 10000
+    machine.create_offer(local())
+    machine.set_remote_answer(sdp("audio 4000 RTP/AVP 0"))
+    assert machine.audio is not None
+
+
 def test_offerer_sends_the_first_of_the_answer() -> None:
     machine = Negotiation(1)
     machine.create_offer(local())
@@ -495,6 +510,7 @@ def test_no_common_codec_names_both_lists() -> None:
             "192.0.2.7",
             "carries telephone-event only",
         ),
+        ("audio 4000 RTP/AVP", "192.0.2.7", "line 1 names no format"),
     ],
 )
 def test_nothing_usable(media: str, address: str | None, reason: str) -> None:
