@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from io import BytesIO
 from typing import Any
 
@@ -86,25 +87,34 @@ def test_a_call_out_of_a_private_network(kind: Any, way: str) -> None:
     assert descriptions_from(simulation) == {"198.51.100.1", "198.51.100.2"}
 
 
-def test_a_cancelled_wait_gives_everything_back() -> None:
+def run_alone(test: Callable[[Softphone], Awaitable[None]], **settings: Any) -> None:
+    """A phone whose STUN server says nothing."""
     network = Network(seed=2)
-    host = network.host("10.0.0.1")
+    here = network.host("10.0.0.1")
+    network.host("10.0.0.2")
     network.host(SERVER[0])
 
     async def main() -> None:
-        with host:
-            phone = Softphone(Account("sip:alice@10.0.0.1"), bind="10.0.0.1:5060", config=STUN)
+        with here:
+            phone = Softphone(Account("sip:alice@10.0.0.1"), bind="10.0.0.1:5060", **settings)
         async with phone:
-            calling = asyncio.ensure_future(phone.call("sip:bob@203.0.113.1"))
-            await asyncio.sleep(0.1)
-            calling.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await calling
-            await asyncio.sleep(0.1)
-            assert phone.media.ports.in_use == 0
-            assert phone.media.list_sessions() == []
+            await test(phone)
 
     Simulation(network).run(main())
+
+
+def test_a_cancelled_wait_gives_everything_back() -> None:
+    async def test(phone: Softphone) -> None:
+        calling = asyncio.ensure_future(phone.call("sip:bob@203.0.113.1"))
+        await asyncio.sleep(0.1)
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+        await asyncio.sleep(0.1)
+        assert phone.media.ports.in_use == 0
+        assert phone.media.list_sessions() == []
+
+    run_alone(test, config=STUN)
 
 
 @pytest.mark.parametrize("server", [SERVER, ("stun.example.org", 3478)], ids=["silent", "name hangs"])
@@ -141,80 +151,56 @@ def test_a_dead_server_holds_a_call_up_for_no_longer_than_the_setting(server: tu
 
 @pytest.mark.parametrize("way", ["hangup", "close", "no answer"])
 def test_a_call_given_up_before_the_server_has_answered_is_never_sent(way: str) -> None:
-    network = Network(seed=2)
-    here = network.host("10.0.0.1")
-    network.host(SERVER[0])
-    network.host("10.0.0.2")
+    async def test(phone: Softphone) -> None:
+        call = phone.dial("sip:bob@10.0.0.2")
+        assert phone.media.ports.in_use == 1
+        await asyncio.sleep(0.2)
+        if way == "hangup":
+            await call.hangup("changed my mind")
+        elif way == "close":
+            await phone.aclose()
+        with pytest.raises(CallFailed) as caught:
+            await call.answered()
+        ended = await call.ended()
+        assert (ended.status, ended.by) == {
+            "hangup": (487, "local"),
+            "close": (487, "closed"),
+            "no answer": (408, "timeout"),
+        }[way]
+        assert caught.value.status == ended.status
+        await asyncio.sleep(5)
+        assert call.trace.entries() == []
+        if way != "close":
+            assert phone.media.ports.in_use == 0
+            assert phone.calls == []
 
-    async def main() -> None:
-        with here:
-            config = PhoneConfig(stun_server=SERVER, no_answer_timeout=1.0)
-            phone = Softphone(Account("sip:alice@10.0.0.1"), bind="10.0.0.1:5060", config=config)
-        async with phone:
-            call = phone.dial("sip:bob@10.0.0.2")
-            assert phone.media.ports.in_use == 1
-            await asyncio.sleep(0.2)
-            if way == "hangup":
-                await call.hangup("changed my mind")
-            elif way == "close":
-                await phone.aclose()
-            with pytest.raises(CallFailed) as caught:
-                await call.answered()
-            ended = await call.ended()
-            assert (ended.status, ended.by) == {
-                "hangup": (487, "local"),
-                "close": (487, "closed"),
-                "no answer": (408, "timeout"),
-            }[way]
-            assert caught.value.status == ended.status
-            await asyncio.sleep(5)
-            assert call.trace.entries() == []
-            if way != "close":
-                assert phone.media.ports.in_use == 0
-                assert phone.calls == []
-
-    Simulation(network).run(main())
+    run_alone(test, config=PhoneConfig(stun_server=SERVER, no_answer_timeout=1.0))
 
 
 def test_without_a_free_port_nothing_is_dialled() -> None:
-    network = Network(seed=2)
-    here = network.host("10.0.0.1")
-    network.host(SERVER[0])
+    async def test(phone: Softphone) -> None:
+        phone.media.create_offer()  # takes the only pair
+        with pytest.raises(PortsExhausted):
+            phone.dial("sip:bob@10.0.0.2")
+        with pytest.raises(UnknownCodec):
+            phone.dial("sip:bob@10.0.0.2", codecs=["nonsense"])
+        assert phone.calls == []
+        assert len(phone.media.list_sessions()) == 1
 
-    async def main() -> None:
-        few = ManagerConfig(stun_server=SERVER, rtp_port_range=PortRange(20000, 20001))
-        with here:
-            phone = Softphone(Account("sip:alice@10.0.0.1"), bind="10.0.0.1:5060", media=few)
-        async with phone:
-            phone.media.create_offer()  # takes the only pair
-            with pytest.raises(PortsExhausted):
-                phone.dial("sip:bob@10.0.0.2")
-            with pytest.raises(UnknownCodec):
-                phone.dial("sip:bob@10.0.0.2", codecs=["nonsense"])
-            assert phone.calls == []
-            assert len(phone.media.list_sessions()) == 1
-
-    Simulation(network).run(main())
+    run_alone(test, media=ManagerConfig(stun_server=SERVER, rtp_port_range=PortRange(20000, 20001)))
 
 
 def test_an_offer_that_cannot_be_made_after_all_fails_the_call() -> None:
-    network = Network(seed=2)
-    here = network.host("10.0.0.1")
-    network.host(SERVER[0])
+    async def test(phone: Softphone) -> None:
+        call = phone.dial("sip:bob@10.0.0.2")
+        assert call.session is not None
+        call.session.close()
+        with pytest.raises(CallFailed) as caught:
+            await call.answered()
+        assert caught.value.cause == "media"
+        assert call.trace.entries() == []
 
-    async def main() -> None:
-        with here:
-            phone = Softphone(Account("sip:alice@10.0.0.1"), bind="10.0.0.1:5060", config=STUN)
-        async with phone:
-            call = phone.dial("sip:bob@10.0.0.2")
-            assert call.session is not None
-            call.session.close()
-            with pytest.raises(CallFailed) as caught:
-                await call.answered()
-            assert caught.value.cause == "media"
-            assert call.trace.entries() == []
-
-    Simulation(network).run(main())
+    run_alone(test, config=STUN)
 
 
 @pytest.mark.parametrize("stun", [True, False])
