@@ -27,6 +27,7 @@ class Dialog:
         "key",
         "local",
         "local_sequence",
+        "local_target",
         "remote",
         "remote_sequence",
         "remote_target",
@@ -53,6 +54,9 @@ class Dialog:
         self.route_set = route_set
         self.local_sequence = local_sequence
         self.remote_sequence = remote_sequence
+        self.local_target: Uri | None = None
+        """Our own Contact in the request that made the dialog. Some peers send it back as theirs, and what is
+        sent to it would reach ourselves."""
         self.flow: Flow | None = None
         """Where the peer was heard. A request goes there when its Contact leads nowhere: a tel: URI, a name
         that only the peer can look up, a transport that we do not speak. Real phones send all three."""
@@ -79,18 +83,21 @@ class Dialog:
     @classmethod
     def from_response(cls, request: Request, response: Response) -> Dialog:
         """The caller's side of a dialog (section 12.1.2), from a response that has a To tag."""
-        contacts = response.contacts
-        return cls(
+        dialog = cls(
             request.call_id,
             request.headers.get("From") or "",
             request.from_.tag or "",
             response.headers.get("To") or "",
             response.to.tag or "",
-            contacts[0].uri if contacts else request.uri,
+            request.uri,
             response.record_routes[::-1],
             request.cseq.number,
             None,
         )
+        ours = request.contacts
+        dialog.local_target = ours[0].uri if ours else None
+        dialog.refresh_target(response)
+        return dialog
 
     @classmethod
     def from_notify(cls, subscribe: Request, notify: Request) -> Dialog:
@@ -116,7 +123,7 @@ class Dialog:
     def refresh_target(self, message: Request | Response) -> None:
         """Take the Contact of a target refresh request or of its 2xx (sections 12.2.1.2 and 12.2.2)."""
         contacts = message.contacts
-        if contacts:
+        if contacts and contacts[0].uri != self.local_target:
             self.remote_target = contacts[0].uri
 
     def accepts_sequence(self, request: Request) -> bool:

@@ -48,6 +48,19 @@ def test_the_caller_reverses_the_route() -> None:
     assert str(dialog.request("BYE", dialog.next_sequence()).cseq) == "11 BYE"
 
 
+def test_a_contact_of_ours_that_is_sent_back_is_no_target() -> None:
+    """Some servers copy the Contact of the INVITE into their 200: ACK and BYE would come back to us."""
+    request = invite()
+    echoed = answer(request)
+    echoed.headers.set("Contact", request.headers.get("Contact") or "")
+    dialog = Dialog.from_response(request, echoed)
+    assert dialog.request("ACK", 10).request_uri == "sip:bob@example.com"
+    dialog.confirm(echoed)
+    assert dialog.request("BYE", 11).request_uri == "sip:bob@example.com"
+    dialog.confirm(answer(request))
+    assert dialog.request("BYE", 12).request_uri == "sip:bob@192.0.2.2"
+
+
 def test_a_2xx_replaces_the_route_set_of_its_early_dialog() -> None:
     dialog = Dialog.from_response(invite(), answer(invite(), ("Record-Route", "<sip:early;lr>")))
     dialog.confirm(answer(invite(), ("Record-Route", "<sip:final;lr>")))
