@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dialog.errors import ParseError
 from dialog.uri import SipUri
 from sipmedia.account import Account
 from sipmedia.cli.addresses import bind_for, own_host
@@ -24,7 +25,24 @@ def make_phone(settings: Settings, out: Output, *, user: str, usual_bind: str, t
     if account is None:
         host, port = parse_bind(bind)
         account = Account(str(SipUri(user, own_host(host, target), port or None)))
-    phone = Softphone(account, bind=bind, media=settings.manager_config(), config=settings.phone_config())
+    phone = Softphone(
+        account,
+        bind=bind,
+        transports=("udp", "tcp", "tls", *_web_socket_of(target)),
+        media=settings.manager_config(),
+        config=settings.phone_config(),
+    )
     phone.on("error", out.trouble)
     tell_registrations(phone, out)
     return phone
+
+
+def _web_socket_of(target: str) -> tuple[str, ...]:
+    """The transport that a URI asks for and a phone has only when told to (RFC 7118)."""
+    try:
+        uri = SipUri.parse(target)
+    except ParseError:
+        return ()  # said when it is called
+    if uri.transport not in ("ws", "wss"):
+        return ()
+    return ("wss",) if uri.scheme == "sips" else (uri.transport,)

@@ -331,3 +331,12 @@ def test_a_caller_without_an_account_may_listen_on_ipv6() -> None:
         assert phone.accounts[0].uri == "sip:caller@[::1]"
 
     run(test())
+
+
+@pytest.mark.parametrize(
+    ("target", "transport"),
+    [("sip:b@127.0.0.1;transport=ws", "ws"), ("sips:b@127.0.0.1;transport=ws", "wss"), ("?", None)],
+)
+def test_a_uri_that_asks_for_a_web_socket_gets_one(target: str, transport: str | None) -> None:
+    phone = make_phone(cli_settings(), Output(), user="caller", usual_bind="127.0.0.1:0", target=target)
+    assert phone._transports == ("udp", "tcp", "tls", *([transport] if transport else []))
