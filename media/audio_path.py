@@ -53,6 +53,9 @@ class AudioPath:
         self.media_timeout_s = media_timeout_s
         """How long nothing may come before `media_lost`; change it by `watch_silence`."""
         self._source: AudioSource | None = None
+        self._waiting: list[AudioSource | None] = []
+        """What was sent before each of the sources that were added, the oldest first."""
+        self._forwarding: tuple[AudioPath, Filler] | None = None
         self._sockets: RtpSockets | None = None
         self._handle: StreamHandle | None = None
         self._sinks: list[AudioSink] = []
@@ -98,10 +101,28 @@ class AudioPath:
                 self._handle.add_tap(tap)
 
     def set_source(self, source: AudioSource | None) -> None:
-        """Send what `source` gives in place of what is written; None: what is written again."""
+        """Send what `source` gives in place of what is written or added; None: what is written again."""
+        self._waiting = []
+        self._send(source)
+
+    def add_source(self, source: AudioSource) -> None:
+        """Send what `source` gives until it is removed, or something else is set or added."""
+        self._waiting.append(self._source)
+        self._send(source)
+
+    def remove_source(self, source: AudioSource) -> None:
+        """No more of it: if it is sent, what was sent before is again. Harmless when it was not there."""
+        if source in self._waiting:
+            self._waiting.remove(source)
+        elif source is self._source and source is not None:
+            self._send(self._waiting.pop() if self._waiting else None)
+
+    def _send(self, source: AudioSource | None) -> None:
         self._source = source
         if source is None:
             self.playlist.fallback = self.queue
+        elif isinstance(source, Filler):
+            self.playlist.fallback = source
         else:
             self.playlist.fallback = _InPlace(source, self)
 
@@ -180,12 +201,18 @@ class AudioPath:
         `InvalidState` before both are negotiated.
         """
         forwarder = self.open_handle().forward_to(other.open_handle(), on_misfit)
-        other._source = other.playlist.fallback = Filler(forwarder)
+        filler = Filler(forwarder)
+        self._forwarding = other, filler
+        other.add_source(filler)
 
     def stop_forwarding(self) -> None:
-        """Send on no more; harmless when that was not done. `other` needs its source back."""
+        """Send on no more, and give `other` its own sound back; harmless when that was not done."""
         if self._handle is not None:
             self._handle.stop_forwarding()
+        forwarding, self._forwarding = self._forwarding, None
+        if forwarding is not None:
+            other, filler = forwarding
+            other.remove_source(filler)
 
     def note_round_trip(self, rtt_ms: float) -> None:
         """What RTCP measured: until a sample is heard it takes half of that and the far end's buffer."""
@@ -225,7 +252,7 @@ class AudioPath:
             over = self._closed and not self._users
         if over:
             self.playlist.release()
-            self._source = None
+            self._source, self._waiting = None, []
 
     def _source_failed(self, error: Exception) -> None:
         if self._handle is not None:

@@ -128,8 +128,16 @@ class SessionAudio:
         self._path.playlist.muted = muted
 
     def set_source(self, source: AudioSource | None) -> None:
-        """Send `source` (an echo, a tone) in place of what is written, until set to None."""
+        """Send `source` (an echo, a tone) in place of what is written or added, until set to None."""
         self._path.set_source(source)
+
+    def add_source(self, source: AudioSource) -> None:
+        """Send `source` until :meth:`remove_source`; what was sent before waits, and is sent again then."""
+        self._path.add_source(source)
+
+    def remove_source(self, source: AudioSource) -> None:
+        """No more of it, whether it is what is sent now or waits; harmless when it was not added."""
+        self._path.remove_source(source)
 
     def add_sink(self, sink: AudioSink) -> None:
         """Give `sink` each received frame, on the media thread."""

@@ -99,7 +99,6 @@ class Bridge:
         self._forwarding = False
         for session in self._sessions:
             session.path.stop_forwarding()
-            session.set_source(None)
 
     def _stop_mixing(self) -> None:
         for seat in self._seats:

@@ -164,25 +164,34 @@ class Headset(Emitter, AsyncWith):
     def attach(self, call: Call) -> None:
         """Take part in a call that has sound, in place of the one before; until it ends or :meth:`detach`.
 
-        What the call plays (``call.play``) is sent in place of the microphone meanwhile.
+        What the call plays (``call.play``) is sent in place of the microphone meanwhile. While the call is in
+        a conference or a bridge, or another headset was attached to it later, this one only listens; it
+        speaks again when they are gone.
         :raises InvalidCallState: before there is media. :raises CallEnded: when the call is over.
         """
         if call is self._call:
             return
         session = session_of(call)
 
+        handlers = {
+            "ended": self._left,
+            "transferred": self._follow,
+            "replaced": self._follow,
+        }
+
         def leave() -> None:
+            for name, handler in handlers.items():
+                call.remove_listener(name, handler)
             session.remove_sink(self._path)
-            session.set_source(None)
+            session.remove_source(self._path)
 
         self.occupy(leave)
         self._call = call
         self._path.rate_hz = lambda: session.rate
         session.add_sink(self._path)
-        session.set_source(self._path)
-        call.once("ended", lambda _: self._left(call))
-        for name in ("transferred", "replaced"):
-            call.once(name, self._follow)
+        session.add_source(self._path)
+        for name, handler in handlers.items():
+            call.on(name, handler)
 
     def occupy(self, leave: Callable[[], None]) -> None:
         """Leave where it is and stop ringing, for a place of another kind: that of a conference.
@@ -208,12 +217,10 @@ class Headset(Emitter, AsyncWith):
 
     def _follow(self, event: Transferred | Replaced) -> None:
         """The call goes on as another one, and so do we."""
-        if event.call is self._call:
-            self.attach(event.successor)
+        self.attach(event.successor)
 
-    def _left(self, call: Call) -> None:
-        if call is self._call:
-            self.detach()
+    def _left(self, _: Ended) -> None:
+        self.detach()
 
     # --- in mid-call ---
 

@@ -22,7 +22,7 @@ class Seat:
         self._session = session
         self._mixer = mixer
         session.add_sink(self.party)
-        session.set_source(self)
+        session.add_source(self)
 
     def pull(self, n: int) -> AudioFrame:
         """What the party hears, at the rate that the call has now (media thread)."""
@@ -30,9 +30,9 @@ class Seat:
         return self.party.pull(n)
 
     def leave(self) -> None:
-        """Give the call its own sound back."""
+        """Give the call its own sound back: what it sent before, a headset's for one."""
         self._session.remove_sink(self.party)
-        self._session.set_source(None)
+        self._session.remove_source(self)
         self._mixer.remove(self.party)
 
 
