@@ -218,9 +218,10 @@ def mask_credentials(data: bytes) -> bytes:
     """
     if _CREDENTIALS.search(data) is None:
         return data
-    head, separator, body = data.partition(b"\r\n\r\n")
+    before = data[: len(data) - len(data.lstrip(b"\r\n"))]
+    head, separator, body = data[len(before) :].partition(b"\r\n\r\n")
     lines = [
         _RESPONSE.sub(rb'\1\2"***"', line) if _CREDENTIALS.match(line) else line
         for line in re.split(rb"(?<=\n)(?![ \t])", head)
     ]
-    return b"".join(lines) + separator + body
+    return before + b"".join(lines) + separator + body

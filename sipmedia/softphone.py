@@ -310,7 +310,7 @@ class Softphone(RegisteringPhone, SeveralCalls, TransferringPhone, AsyncWith):
             return
         trace = self._traces.get(call_id)
         if trace is None:
-            if not message.data.startswith(b"INVITE "):
+            if not message.data.lstrip(b"\r\n").startswith(b"INVITE "):
                 return
             trace = self._new_trace(call_id)
         trace.between(format_address(*message.local), format_address(*message.remote))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+_HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
 _CSEQ = re.compile(rb"^cseq[ \t]*:[ \t]*[0-9]+[ \t]+(\S+)", re.IGNORECASE | re.MULTILINE)
 _AUDIO = re.compile(r"^m=audio (\d+) \S+ (.+?)\r?$", re.MULTILINE)
 _RTPMAP = re.compile(r"^a=rtpmap:(\d+) ([^/\s]+)", re.MULTILINE)
@@ -43,6 +44,12 @@ _FAILURES = {
 }
 
 
+def head_and_body(data: bytes) -> tuple[bytes, bytes]:
+    """A message in two, however its lines end; of one that stops before the blank line all is head."""
+    parts = _HEAD_ENDS.split(data.lstrip(b"\r\n"), maxsplit=1)
+    return parts[0], parts[1] if len(parts) == 2 else b""
+
+
 class Explainer:
     """Explains the messages of one call in order; it remembers whether the call is up."""
 
@@ -54,9 +61,9 @@ class Explainer:
 
     def explain(self, data: bytes, source: int) -> tuple[str, str]:
         """Label and meaning of a message sent by lane ``source``."""
-        head, _, body = data.partition(b"\r\n\r\n")
-        line, _, _ = head.partition(b"\r\n")
-        words = line.decode("utf-8", "replace").split(" ", 2)
+        head, body = head_and_body(data)
+        line, _, _ = head.partition(b"\n")
+        words = line.rstrip(b"\r").decode("utf-8", "replace").split(" ", 2)
         media = describe_audio(body.decode("utf-8", "replace")) if body else ""
         me, you = self._names[source], self._names[1 - source]
         if words[0].startswith("SIP/") and len(words) >= 2 and words[1].isdecimal():

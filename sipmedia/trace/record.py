@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from sipmedia.trace.explain import Explainer
+from sipmedia.trace.explain import Explainer, head_and_body
 
 EntryKind = Literal["message", "media", "note"]
 Direction = Literal["sent", "received"]
@@ -22,7 +22,7 @@ _CALL_ID = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*([^\r\n]+?)[ \t]*\r?$", re.I
 
 def call_id_of(data: bytes) -> str | None:
     """The Call-ID of a SIP message, ``None`` when it has none."""
-    match = _CALL_ID.search(data, 0, data.find(b"\r\n\r\n") + 2 or len(data))
+    match = _CALL_ID.search(head_and_body(data)[0])
     return None if match is None else match[1].decode("utf-8", "replace")
 
 

@@ -211,3 +211,7 @@ def test_what_is_shown_of_a_message_answers_no_challenge() -> None:
 def test_a_message_without_credentials_is_shown_as_it_is() -> None:
     plain = MESSAGE.replace(b"uthorization", b"uthenticatio").replace(b"Proxy-A", b"X")
     assert mask_credentials(plain) is plain
+
+
+def test_credentials_after_a_ping_are_masked_too() -> None:
+    assert mask_credentials(b"\r\n\r\n" + MESSAGE) == b"\r\n\r\n" + mask_credentials(MESSAGE)

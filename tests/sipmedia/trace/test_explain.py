@@ -21,6 +21,8 @@ def test_hold_is_told_from_the_first_call() -> None:
         (b"SIP/2.0 486 Busy Here\r\nCSeq: 1 INVITE\r\n\r\n", "bob is busy"),
         (b"SIP/2.0 183 Session Progress\r\nCSeq: 1 INVITE\r\n\r\nm=audio 4 RTP/AVP 0\r\n", None),
         (b"SIP/2.0 200 OK\r\nCSeq: 9 BYE\r\n\r\n", "the call is over"),
+        (b"SIP/2.0 200 OK\nCSeq: 9 BYE\n", "the call is over"),
+        (b"\r\n\r\nSIP/2.0 200 OK\r\nCSeq: 9 BYE\r\n\r\n", "the call is over"),
         (b"CANCEL sip:b SIP/2.0\r\n\r\n", "bob gives up calling"),
         (b"SIP/2.0 499 Odd\r\n\r\n", "bob refuses"),
         (b"FROB sip:b SIP/2.0\r\n\r\n", ""),
