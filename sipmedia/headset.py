@@ -8,9 +8,11 @@ async with Softphone(Account("sip:alice@192.0.2.1")) as phone, Headset() as head
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from media import InvalidState
 from media.audio.country_tones import ToneKind, country_tone
 from media.audio.echo_cancellation import VoiceSettings
 from media.audio.graph import AudioSource
@@ -75,7 +77,7 @@ class Headset(Emitter, AsyncWith):
         backend: Backend | None = None,
     ) -> None:
         super().__init__()
-        self._wishes = input, output, ring
+        self._input, self._output, self._ring = input, output, ring
         self._voice = voice or VoiceSettings()
         self._when_lost: WhenLost = when_lost
         self._sample_rate_hz = sample_rate_hz
@@ -94,17 +96,18 @@ class Headset(Emitter, AsyncWith):
     # --- life ---
 
     async def open(self) -> None:
-        """Open both devices; ``async with`` does it.
+        """Open both devices; ``async with`` does it. Harmless when they are open.
 
         Raises what is wrong: :class:`media.device.errors.DeviceError`, or :class:`media.BadAudio` for a file.
         """
+        if self._microphone is not None:
+            return
         self._voice.check()
-        input, output, _ = self._wishes
-        self._microphone = self._side("input", input)
-        self._loudspeaker = self._side("output", output)
+        self._microphone = self._side("input", self._input)
+        self._loudspeaker = self._side("output", self._output)
         try:
-            await self._loudspeaker.open(output)
-            await self._microphone.open(input)
+            await self._loudspeaker.open(self._output)
+            await self._microphone.open(self._input)
         except BaseException:
             await self.aclose()
             raise
@@ -120,7 +123,9 @@ class Headset(Emitter, AsyncWith):
         if watch is not None:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
-        for side in (self._microphone, self._loudspeaker):
+        sides = self._microphone, self._loudspeaker
+        self._microphone = self._loudspeaker = None
+        for side in sides:
             if side is not None:
                 await side.close()
         await self.close_handlers()
@@ -173,7 +178,7 @@ class Headset(Emitter, AsyncWith):
             return
         session = session_of(call)
 
-        handlers = {
+        handlers: dict[str, Callable[..., None]] = {
             "ended": self._left,
             "transferred": self._follow,
             "replaced": self._follow,
@@ -240,7 +245,7 @@ class Headset(Emitter, AsyncWith):
 
     @gain.setter
     def gain(self, gain: float) -> None:
-        self._path.gain = max(0.0, gain)
+        self._path.gain = _factor(gain)
 
     @property
     def volume(self) -> float:
@@ -249,33 +254,44 @@ class Headset(Emitter, AsyncWith):
 
     @volume.setter
     def volume(self, volume: float) -> None:
-        self._path.volume = max(0.0, volume)
+        self._path.volume = _factor(volume)
 
     async def use_input(self, wish: Wish) -> None:
-        """Change to another microphone. When it cannot be opened that is raised, and the old one stays."""
+        """Change to another microphone. When it cannot be opened that is raised, and the old one stays.
+
+        Before :meth:`open` it is only noted.
+        """
         if self._microphone is not None:
             await self._microphone.open(wish, "changed")
+        self._input = wish
 
     async def use_output(self, wish: Wish) -> None:
-        """Change to another loudspeaker. When it cannot be opened that is raised, and the old one stays."""
+        """Change to another loudspeaker. When it cannot be opened that is raised, and the old one stays.
+
+        Before :meth:`open` it is only noted.
+        """
         if self._loudspeaker is not None:
             await self._loudspeaker.open(wish, "changed")
+        self._output = wish
 
     # --- ringing ---
 
     async def ring(self, sound: AudioSource | None = None) -> None:
         """Ring on the ring device until :meth:`stop_ringing`, :meth:`attach` or the end of ``sound``.
 
-        ``sound``: of 16 kHz, by default a ring of ours. Raises as :meth:`open` for a device that fails.
+        ``sound``: of 16 kHz, by default a ring of ours. Raises as :meth:`open` for a device that fails, and
+        :class:`media.InvalidState` while the headset is not open.
         """
+        if self._microphone is None:
+            raise InvalidState("the headset is not open: `async with Headset()`, or await headset.open()")
         await self.stop_ringing()
-        _, _, ring = self._wishes
-        if ring is None and self._call is None:
+        ring = self._ring
+        if ring is None and self._leave is None:
             sink = self._path
         else:
             sink = TalkPath()
             self._ring_side = self._side("ring", ring, sink)
-            await self._ring_side.open(self._wishes[1] if ring is None else ring)
+            await self._ring_side.open(self._output if ring is None else ring)
         source = sound or ring_tone(_TONE_RATE_HZ)
         self._ringing = Pump(current_runtime(), source, sink, _TONE_RATE_HZ)
 
@@ -352,6 +368,11 @@ class Headset(Emitter, AsyncWith):
             if clipped and clipped_told_s >= _CLIPPING_EVERY_S:
                 self.emit("clipping", Clipping(clipped))
                 clipped, clipped_told_s = 0, 0.0
+
+
+def _factor(value: float) -> float:
+    """What samples may be multiplied with: nothing is silence, and what is no number changes nothing."""
+    return max(0.0, value) if math.isfinite(value) else 1.0
 
 
 def _info(side: DeviceSide | None) -> DeviceInfo | None:
