@@ -16,6 +16,7 @@ from media import InvalidState
 from media.audio.country_tones import ToneKind, country_tone
 from media.audio.echo_cancellation import VoiceSettings
 from media.audio.graph import AudioSource
+from media.device.backends import NULL
 from media.device.base import Backend, DeviceInfo
 from media.device.capture import CaptureLine
 from media.device.choosing import Wish
@@ -359,7 +360,7 @@ class Headset(Emitter, AsyncWith):
             levels = Levels(self._path.microphone.take(), self._path.loudspeaker.take())
             if self.has_listeners("levels"):
                 self.emit("levels", levels)
-            silent_s = levels.microphone.silent_s
+            silent_s = 0.0 if self._input == NULL else levels.microphone.silent_s  # that one is meant
             if silent_s >= SILENT_AFTER_S and not told_silent:
                 self.emit("microphone_silent", MicrophoneSilent(silent_s))
             told_silent = silent_s >= SILENT_AFTER_S

@@ -17,7 +17,7 @@ from media.audio.graph import SampleSource
 from media.device.base import DeviceInfo, Direction
 from media.device.choosing import choose
 from media.device.errors import DeviceError
-from media.device.metering import SILENT_AFTER_S, Level
+from media.device.metering import FLOOR_DBFS, Level
 from media.device.portaudio import portaudio
 from media.device.probe import RATE_HZ, DelayProbe
 from media.device.pump import Pump
@@ -70,7 +70,10 @@ async def save_devices(choice: DeviceChoice, out: Output) -> Exit:
         path = save_choice(choice)
     except MediaError as error:
         return failed(error, out)
-    out.event("saved", f"saved in {path}", file=str(path))
+    words = f"saved in {path}"
+    if not choice.explicit:
+        words += ": nothing, so from now on the system's devices are used"
+    out.event("saved", words, file=str(path))
     return Exit.TALKED
 
 
@@ -90,7 +93,7 @@ async def test_devices(choice: DeviceChoice, out: Output, seconds: float) -> Exi
         ear.stop()
         statistics = talker.headset.statistics()
     out.status("")
-    if loudest.silent_s >= min(SILENT_AFTER_S, seconds):
+    if loudest.peak_dbfs <= FLOOR_DBFS:
         words = "the microphone gave nothing at all: it is muted, or the wrong one"
     else:
         words = f"the microphone's loudest moment: {abs(loudest.peak_dbfs):.0f} dB below full scale"
@@ -155,7 +158,7 @@ async def _watch(path: TalkPath, stop: Stop, seconds: float, out: Output) -> Lev
     """Show the microphone's level for so long; gives the loudest of it."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
-    loudest = Level(-100.0, -100.0, 0, 0.0)
+    loudest = Level(FLOOR_DBFS, FLOOR_DBFS, 0, 0.0)
     while loop.time() < end and not stop.asked.done():
         await first_of(stop.asked, timeout=_LOOK_S)
         level = path.microphone.take()

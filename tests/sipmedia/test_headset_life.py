@@ -1,15 +1,26 @@
 """Opening, closing and using a headset in whatever order it comes to a program's mind."""
 
+import asyncio
 import math
 
 import pytest
 
 from media import InvalidState
 from media.audio.echo_cancellation import VoiceSettings
+from media.device.pump import Pump
 from media.device.virtual import VirtualBackend, null_card
+from media.frame import AudioFrame
+from media.runtime import current_runtime
 from sipmedia import Headset
 from sipmedia.device_events import DeviceOpened
 from tests.sipmedia.kit import run
+
+
+class Nobody:
+    """Hears nothing."""
+
+    def push(self, frame: AudioFrame) -> None:
+        pass
 
 
 def headset() -> tuple[Headset, VirtualBackend]:
@@ -86,3 +97,16 @@ def test_a_gain_that_is_no_number_changes_nothing(value: float) -> None:
     set_, _ = headset()
     set_.gain = set_.volume = value
     assert (set_.gain, set_.volume) == (1.0, 1.0)
+
+
+def test_the_silence_that_was_asked_for_is_no_cause_for_a_warning() -> None:
+    async def test() -> None:
+        async with Headset("null", "null", voice=VoiceSettings(echo_cancellation=False)) as set_:
+            warnings: list[object] = []
+            set_.on("microphone_silent", warnings.append)
+            pump = Pump(current_runtime(), set_.path, Nobody(), 8000)  # as a call would
+            await asyncio.sleep(8)
+            pump.stop()
+            assert warnings == []
+
+    run(test())

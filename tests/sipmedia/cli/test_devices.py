@@ -171,3 +171,22 @@ def test_a_level_is_drawn() -> None:
     assert bar(Level(-30.0, -30.0, 0, 0.0)) == "████████········  -30 dB "
     assert bar(Level(0.0, 0.0, 3, 0.0)).startswith("████████████████")
     assert bar(Level(0.0, 0.0, 3, 0.0)).endswith("!")
+
+
+def test_a_microphone_that_was_heard_once_is_not_called_silent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Digital silence at the end is what a switch on the headset, or a noise gate, leaves."""
+    soundfile.write(tmp_path / "word.wav", speech(48000, 1.0, Network(1).random("word")), 48000)
+
+    async def test(choice: DeviceChoice, words: str) -> None:
+        assert await devices.test_devices(choice, Output(), 7.0) is Exit.TALKED
+        assert words in " ".join(capsys.readouterr().out.split())
+
+    run(test(DeviceChoice(f"file:{tmp_path / 'word.wav'}", "null"), "loudest moment"))
+    run(test(DeviceChoice("null", "null"), "nothing at all"))
+
+
+def test_saving_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    run(_expect(devices.save_devices(DeviceChoice(), Output()), Exit.TALKED))
+    assert "the system's devices are used" in " ".join(capsys.readouterr().out.split())
