@@ -12,6 +12,7 @@ from media.device.metering import Level
 from sipmedia.call import Call
 from sipmedia.cli.device_choice import automatic, saved_choice
 from sipmedia.cli.output import Output
+from sipmedia.cli.quiet import quiet_c_libraries
 from sipmedia.cli.settings import Settings
 from sipmedia.device_events import Clipping, DeviceLost, DeviceOpened, Levels, MicrophoneSilent
 from sipmedia.device_side import on_device_thread
@@ -79,6 +80,7 @@ class Talker:
     """A headset whose events are told as the command tells all others."""
 
     def __init__(self, headset: Headset, out: Output) -> None:
+        quiet_c_libraries()
         self.headset = headset
         self.shows_levels = True
         self._out = out
