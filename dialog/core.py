@@ -30,7 +30,7 @@ from dialog.incoming import IncomingRequest
 from dialog.inspection import Refusal
 from dialog.locating import Locator
 from dialog.message import Request
-from dialog.outgoing import Outgoing, instead, is_large
+from dialog.outgoing import Outgoing, instead, is_large, is_no_place
 from dialog.reception import Reception
 from dialog.registration import Registration, RegistrationSettings
 from dialog.response_way import send_elsewhere
@@ -315,7 +315,10 @@ class Core:
                 self.send(flow, data)
                 sent(flow, data)
 
-        self.locator.way(hop, large=is_large(ack)).next(found)
+        if otherwise is not None and is_no_place(hop):
+            found(None)
+        else:
+            self.locator.way(hop, large=is_large(ack)).next(found)
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send a message that has no transaction."""

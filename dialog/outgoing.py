@@ -76,7 +76,10 @@ class Outgoing:
     def start(self) -> None:
         """Look for the first flow. `user` is never called before this returns."""
         self._way.large = is_large(self._request)
-        self._way.next(self._found)
+        if self._otherwise is not None and is_no_place(self._hop):
+            self._found(None)
+        else:
+            self._way.next(self._found)
 
     def send_changed(self, flow: Flow) -> None:
         """Send the request, which is without Via and has been changed, once more to where `flow` leads:
@@ -186,6 +189,11 @@ def instead(hop: Uri, otherwise: Flow | None, core: Core) -> Flow | None:
     if isinstance(hop, SipUri) and hop.scheme == "sips" and not otherwise.secure:
         return None
     return otherwise
+
+
+def is_no_place(hop: Uri) -> bool:
+    """Whether a phone named what it listens on where it should have named itself: that would lead to us."""
+    return isinstance(hop, SipUri) and (hop.host in ("0.0.0.0", "::") or hop.port == 0)
 
 
 def _retry_after(response: Response) -> float | None:

@@ -71,7 +71,7 @@ def test_trying_is_told_once(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize(
-    "contact", ["<tel:+15551212>", "<sip:bob@pbx.nowhere>", "<sip:bob@192.0.2.50;transport=tcp>"]
+    "contact", ["<tel:+1555>", "<sip:b@pbx.nowhere>", "<sip:b@192.0.2.5;transport=tcp>", "<sip:b@0.0.0.0:5>"]
 )
 def test_a_contact_that_leads_nowhere_is_answered_where_it_came_from(pair: Pair, contact: str) -> None:
     forks = Forks(pair)
