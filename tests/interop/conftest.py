@@ -16,7 +16,7 @@ from tests.interop.harness.parties import Party, parties
 
 PACKAGES = (
     *("baresip", "sip-tester", "sipsak", "tshark"),
-    *("kamailio", "kamailio-tls-modules", "rtpengine-daemon", "linphone-cli"),
+    *("kamailio", "kamailio-tls-modules", "rtpengine-daemon", "linphone-cli", "twinkle-console"),
     *("pulseaudio", "pulseaudio-utils", "libportaudio2", "libasound2-plugins"),
 )
 
