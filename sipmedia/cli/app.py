@@ -245,6 +245,8 @@ def devices(
     """Show the microphones and loudspeakers of this machine, try them, choose them."""
     from sipmedia.cli.devices import hear_yourself, save_devices, show_devices, test_devices
 
+    if test + loopback + save > 1:
+        raise typer.BadParameter("one at a time", param_hint="--test, --loopback, --save")
     choice = replace(choice, ring=ring)
     out = Output(as_json=json)
     if save:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from media.audio.synthesis import speech
 from media.device.base import DeviceInfo
@@ -18,6 +19,7 @@ from media.device.metering import Level
 from media.device.portaudio import PortAudioBackend
 from sipmedia.cli import devices
 from sipmedia.cli.answer import answer_calls
+from sipmedia.cli.app import app
 from sipmedia.cli.call import place_call
 from sipmedia.cli.device_choice import DeviceChoice, OnOff, configuration_file, save_choice, saved_choice
 from sipmedia.cli.exits import Exit
@@ -190,3 +192,11 @@ def test_a_microphone_that_was_heard_once_is_not_called_silent(
 def test_saving_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     run(_expect(devices.save_devices(DeviceChoice(), Output()), Exit.TALKED))
     assert "the system's devices are used" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("options", [["--save", "--test"], ["--test", "--loopback"]])
+def test_what_would_not_be_done_is_refused(options: list[str]) -> None:
+    result = CliRunner().invoke(app, ["devices", *options])
+    assert result.exit_code == 2
+    assert "one at a time" in result.output
+    assert not configuration_file().exists()
