@@ -132,7 +132,11 @@ class ServicePhone(Emitter):
                 future.set_exception(PhoneClosed("the phone closed before there was an answer"))
 
         self.watch(question, answered, closed)
-        await settled(future)
+        try:
+            await settled(future)
+        except asyncio.CancelledError:
+            future.cancel()  # nobody asks what becomes of it any more
+            raise
         event = future.result()
         if event.response is None:
             status = 408 if event.cause == "timeout" else 503

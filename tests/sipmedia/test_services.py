@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -123,3 +124,18 @@ def test_any_info_is_told() -> None:
             assert event.call is theirs
 
     run(main())
+
+
+def test_a_message_given_up_leaves_no_complaint() -> None:
+    """When the phone closes later, asyncio has no error to report that nobody awaited."""
+    complaints: list[object] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        async with Softphone(Account("sip:alice@127.0.0.1"), bind="127.0.0.1:0") as phone:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(phone.message("sip:nobody@127.0.0.1:9", "hello"), 0.01)
+
+    run(main())
+    gc.collect()
+    assert not complaints
