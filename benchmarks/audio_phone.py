@@ -3,7 +3,7 @@
     python -m benchmarks.audio_phone DEVICE PPM SECONDS [URI]      calls URI, or answers one call; prints JSON
 
 PulseAudio converts from the true rate to the one asked for, so 48005 Hz taken for 48000 is a clock that is
-104 parts in a million fast. With SECONDS of 60, statistics are of that minute, CPU included.
+104 parts in a million fast. The first ten of SECONDS are left out of what is counted, CPU included.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from media.device.system_stream import PortAudioStream
 from sipmedia import Account, Call, Headset, IncomingCall, Softphone
 
 RATE_HZ = 48000
-_SETTLED_S = 5.0
+_SETTLED_S = 10.0
+"""Who is at the card has come, and the margins have found out how it calls."""
 
 
 class WrongClock(PortAudioBackend):
